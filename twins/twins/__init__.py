@@ -1,0 +1,1 @@
+"""Twins: six vision transformers, their weights, their pixels and the engines that run them."""

@@ -1,0 +1,13 @@
+"""Exit codes: the contract between a step and the Job that runs it (``podFailurePolicy``)."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """How a step ended. 65, 75 and 78 are sysexits.h's EX_DATAERR, EX_TEMPFAIL and EX_CONFIG; 143 is 128 + SIGTERM."""
+
+    DONE = 0
+    SHARD_CANNOT_WORK = 65
+    TRY_AGAIN = 75
+    REQUEST_CANNOT_WORK = 78
+    TOLD_TO_STOP = 143
