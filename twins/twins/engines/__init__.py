@@ -1,11 +1,19 @@
 """Engines: one small protocol, one file an engine."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from twins.errors import RequestError
+
+CPU_BACKENDS = ("openvino", "onnxruntime", "onednn")
+GPU_BACKENDS = ("tensorrt", "cuda")
+"""What ``auto`` chooses from. ONNX Runtime takes a GPU where its build has one."""
 
 Images = npt.NDArray[np.uint8]
 """``[n, 224, 224, 3]``, RGB, before normalisation: what ``twins.preprocess.crop`` gives, stacked."""
@@ -35,3 +43,22 @@ class Loader(Protocol):
     """How each engine's module opens an exported model (``twins.export``)."""
 
     def __call__(self, model: Path, *, precision: str, batch_size: int | None) -> Engine: ...
+
+
+def load(backend: str, model: Path, *, precision: str, batch_size: int | None) -> Engine:
+    """Open ``model`` with the engine called ``backend``.
+
+    Raises:
+        RequestError: the engine is not installed here, has no device, or does not offer the precision.
+    """
+    loader: Loader = _module(backend).load
+    return loader(model, precision=precision, batch_size=batch_size)
+
+
+def _module(backend: str) -> ModuleType:
+    try:
+        return import_module(f"twins.engines.{backend}")
+    except ModuleNotFoundError as missing:
+        extra = "worker-gpu" if backend in GPU_BACKENDS else "worker-cpu"
+        problem, remedy = f"needs the package {missing.name}", f"Install it: pip install 'twins[{extra}]'."
+        raise RequestError("engine.backend", backend, problem, remedy) from missing

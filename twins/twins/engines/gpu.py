@@ -1,0 +1,21 @@
+"""Whether Paddle has a GPU to run on."""
+
+import paddle
+
+from twins.errors import RequestError
+
+
+def require_gpu(backend: str) -> None:
+    """Raise unless Paddle was built for CUDA and sees a GPU.
+
+    Raises:
+        RequestError: no such Paddle, or no such GPU.
+    """
+    if not paddle.is_compiled_with_cuda():
+        raise RequestError(
+            "engine.backend", backend, "needs Paddle built for CUDA", "Install it: pip install 'twins[worker-gpu]'."
+        )
+    if paddle.device.cuda.device_count() == 0:
+        raise RequestError(
+            "engine.backend", backend, "needs a GPU, and none is visible here", "Ask for one in spec.gpu, or use auto."
+        )

@@ -1,0 +1,29 @@
+"""Paddle Inference on a CPU with oneDNN's kernels."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from twins.engines.paddle_inference import PaddleEngine
+from twins.engines.precision import require_precision
+
+DEFAULT_BATCH = 4
+"""Images a call: more leave the second-level cache."""
+
+
+def load(model: Path, *, precision: str, batch_size: int | None) -> PaddleEngine:
+    """Open ``model`` (a folder of ``twins.export``) in FP32 or bf16.
+
+    Raises:
+        RequestError: another precision.
+    """
+    require_precision("onednn", precision, ("fp32", "bf16"))
+
+    def configure(config: Any) -> None:
+        config.disable_gpu()
+        config.enable_onednn()
+        config.set_cpu_math_library_num_threads(len(os.sched_getaffinity(0)))
+        if precision == "bf16":
+            config.enable_onednn_bfloat16()
+
+    return PaddleEngine(model / "model", configure, batch_size or DEFAULT_BATCH)
