@@ -1,8 +1,8 @@
 """Paddle Inference on a GPU with TensorRT: compiled once, then opened as often as there are workers.
 
 Written against Paddle 3.3's ``paddle.tensorrt.convert`` and its source. Paddle writes the program where it is told, and
-the TensorRT engines to ``~/.pp_trt_cache``, by whose absolute path the program names them. So compiling runs in a process
-whose home is the model's own folder: engines travel with the model, to workers that keep it at the same path.
+the TensorRT engines to ``~/.pp_trt_cache``, by whose absolute path the program names them. So compiling runs in a
+process whose home is the model's own folder: engines travel with the model, to workers that keep it at the same path.
 """
 
 import os
