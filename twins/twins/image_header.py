@@ -1,0 +1,206 @@
+"""What a file claims to be, read from its first bytes: format and size, before a decoder allocates anything.
+
+Covers the six formats that :mod:`twins.preprocess` admits. The parsers follow the decoders' own rules (the first
+SOF of a JPEG, the IHDR of a PNG, the first directory of a TIFF), so that a file cannot show one size to the limit
+and another to the decoder.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+Code = str
+"""``not_an_image``, ``truncated``, ``too_large`` or ``unsupported``: closed, and part of the output's contract."""
+
+
+class Undecodable(Exception):
+    """A file that gives no picture. ``code`` is one of four (see ``Code``), ``detail`` a sentence for a person."""
+
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code, self.detail = code, detail
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class Header:
+    """A claim, not a fact: ``width`` and ``height`` in pixels, before any orientation is applied."""
+
+    format: str
+    width: int
+    height: int
+    buffer_bytes: int = 0
+    """The largest working buffer that the file asks its decoder for beside the picture, where it can ask (TIFF)."""
+    passes: int = 1
+    """How often the decoder walks over the whole picture (scans of a JPEG)."""
+
+
+def read(data: bytes) -> Header:
+    """The header of an image file; its first bytes decide the format, its name plays no part.
+
+    Raises:
+        Undecodable: ``not_an_image``, ``truncated`` within the header, or ``unsupported`` (a format left out).
+    """
+    for magic, parse in _FORMATS.items():
+        if data.startswith(magic):
+            return _parsed(parse, data)
+    raise _stranger(data)
+
+
+def _parsed(parse: "Parser", data: bytes) -> Header:
+    try:
+        header = parse(data)
+    except struct.error as short:
+        raise Undecodable("truncated", f"the file ends within its header, after {len(data)} bytes") from short
+    if header.width < 1 or header.height < 1:
+        raise Undecodable("not_an_image", f"a {header.format} header that claims {header.width} x {header.height}")
+    return header
+
+
+def _stranger(data: bytes) -> Undecodable:
+    if not data:
+        return Undecodable("truncated", "the file is empty")
+    if any(magic.startswith(data) for magic in _FORMATS):
+        return Undecodable("truncated", f"the file ends within its signature, after {len(data)} bytes")
+    for magic, name in _LEFT_OUT.items():
+        if data.startswith(magic) or data[4:].startswith(magic):
+            return Undecodable("unsupported", f"{name} is not among JPEG, PNG, WebP, BMP, GIF and TIFF")
+    return Undecodable("not_an_image", f"starts with {data[:8].hex(' ')}, the signature of no image format")
+
+
+def _jpeg(data: bytes) -> Header:
+    """ITU T.81 annex B: segments up to the first start-of-frame."""
+    at = 2
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0:
+            raise Undecodable("truncated", "a JPEG that ends before its frame header")
+        (marker,) = struct.unpack_from("B", data, at + 1)
+        at += 1
+        if marker in _SOF:
+            return _jpeg_frame(data, at)
+        if marker in (0xD9, 0xDA):
+            raise Undecodable("not_an_image", "a JPEG without a frame header")
+        if marker not in _STANDALONE:
+            (length,) = struct.unpack_from(">H", data, at + 1)
+            at += 1 + max(length, 2)
+
+
+def _jpeg_frame(data: bytes, at: int) -> Header:
+    height, width, components = struct.unpack_from(">HHB", data, at + 4)
+    if data.rfind(b"\xff\xd9") < at:  # a decoder would make a picture of whatever else follows
+        raise Undecodable("truncated", "a JPEG without an end of image")
+    scan = data.find(b"\xff\xda", at)
+    (scanned,) = struct.unpack_from("B", data, scan + 4)
+    one_scan = data[at] not in _PROGRESSIVE and scanned == components
+    return Header("JPEG", width, height, passes=1 if one_scan else data.count(b"\xff\xda", at))
+
+
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_STANDALONE = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01, 0xFF}
+
+
+def _png(data: bytes) -> Header:
+    """RFC 2083: IHDR is the first chunk."""
+    kind, width, height = struct.unpack_from(">4sII", data, 12)
+    if kind != b"IHDR":
+        raise Undecodable("not_an_image", "a PNG whose first chunk is not IHDR")
+    return Header("PNG", width, height)
+
+
+def _gif(data: bytes) -> Header:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return Header("GIF", width, height)
+
+
+def _bmp(data: bytes) -> Header:
+    (size,) = struct.unpack_from("<I", data, 14)
+    if size not in _BMP_HEADERS:
+        raise Undecodable("not_an_image", f"starts like a BMP, but has no header of {size} bytes")
+    width, height = struct.unpack_from("<HH" if size == 12 else "<ii", data, 18)
+    return Header("BMP", width, abs(height))  # a negative height: rows from the top
+
+
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+
+
+def _riff(data: bytes) -> Header:
+    """RFC 9649: the canvas of VP8X, else the one frame."""
+    form, chunk = struct.unpack_from("<4s4s", data, 8)
+    if form != b"WEBP":
+        raise Undecodable("not_an_image", "a RIFF file that is no WebP")
+    if chunk == b"VP8X":
+        low_w, high_w, low_h, high_h = struct.unpack_from("<HBHB", data, 24)
+        return Header("WebP", (low_w | high_w << 16) + 1, (low_h | high_h << 16) + 1)
+    if chunk == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return Header("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if chunk == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return Header("WebP", width & 0x3FFF, height & 0x3FFF)
+    raise Undecodable("not_an_image", "a WebP without a picture")
+
+
+def _tiff(data: bytes) -> Header:
+    """TIFF 6.0: the first directory's tags that size a buffer."""
+    order = "<" if data.startswith(b"II") else ">"
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    (entries,) = struct.unpack_from(order + "H", data, directory)
+    tags = dict(_tiff_tag(data, directory + 2 + 12 * entry, order) for entry in range(entries))
+    if 256 not in tags or 257 not in tags:
+        raise Undecodable("not_an_image", "a TIFF whose first directory has no size")
+    width, height = tags[256], tags[257]
+    pixel_bytes = tags.get(277, 1) * -(-tags.get(258, 1) // 8)
+    rows = tags.get(323, min(tags.get(278, height), height))
+    return Header("TIFF", width, height, buffer_bytes=pixel_bytes * max(width * height, tags.get(322, width) * rows))
+
+
+def _tiff_tag(data: bytes, at: int, order: str) -> tuple[int, int]:
+    """A tag and its first value; of BitsPerSample's list, which lies elsewhere, the first."""
+    tag, kind, count = struct.unpack_from(order + "HHI", data, at)
+    if tag == 258 and count > 2:
+        (elsewhere,) = struct.unpack_from(order + "I", data, at + 8)
+        return tag, struct.unpack_from(order + "H", data, elsewhere)[0]
+    return tag, struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+
+
+Parser = Callable[[bytes], Header]
+
+_FORMATS: Mapping[bytes, Parser] = MappingProxyType(
+    {
+        b"\xff\xd8\xff": _jpeg,
+        b"\x89PNG\r\n\x1a\n": _png,
+        b"RIFF": _riff,
+        b"GIF87a": _gif,
+        b"GIF89a": _gif,
+        b"II*\0": _tiff,
+        b"MM\0*": _tiff,
+        b"BM": _bmp,
+    }
+)
+
+_LEFT_OUT: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"ftypavif": "AVIF",
+        b"ftypavis": "AVIF",
+        b"ftyphei": "HEIC",
+        b"ftypmif1": "HEIF",
+        b"\xff\x0a": "JPEG XL",
+        b"JXL ": "JPEG XL",
+        b"jP  ": "JPEG 2000",
+        b"\xff\x4f\xff\x51": "JPEG 2000",
+        b"II+\0": "BigTIFF",
+        b"MM\0+": "BigTIFF",
+        b"8BPS": "Photoshop",
+        b"v/1\x01": "OpenEXR",
+        b"#?RADIANCE": "Radiance HDR",
+        b"DDS ": "DirectDraw Surface",
+        b"\0\0\x01\0": "an icon",
+        b"%PDF": "PDF",
+        b"<svg": "SVG",
+    }
+)
