@@ -1,0 +1,112 @@
+"""Where bytes are: folders, buckets and web servers, as one kind of place."""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from obstore.store import AzureStore, GCSStore
+
+from twins.errors import RequestError
+from twins_worker import settings
+from twins_worker.storage import bucket, s3
+from twins_worker.storage.bucket import Bucket
+from twins_worker.storage.folder import Folder
+from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, Place, StorageError, Unavailable
+from twins_worker.storage.web import Site
+
+__all__ = [
+    "Changed",
+    "Forbidden",
+    "NotFound",
+    "Object",
+    "Place",
+    "Reader",
+    "StorageError",
+    "Unavailable",
+    "open_place",
+    "split",
+]
+
+SCHEMES = "a path, file://, s3://, gs://, az:// or https://"
+
+
+def split(uri: str, *, field: str = "uri") -> tuple[str, str]:
+    """Take a URI apart: the root of its bucket, server or disk, ending in ``/``, and the key there.
+
+    Keys of buckets are verbatim (``s3://b/a%20b`` is the key ``a%20b``), ``file://`` is percent-encoded as its
+    standard says, a plain path is neither and may be relative. ``field`` is what a refusal calls the URI.
+
+    Raises:
+        RequestError: a scheme that is not read here, or no bucket.
+    """
+    scheme, colon, rest = uri.partition("://")
+    if not colon:
+        return "file:///", _absolute(uri, field)
+    host, _, key = rest.partition("/")
+    if scheme == "file":
+        if host not in ("", "localhost"):
+            raise RequestError(field, uri, f"names another host, {host!r}", "Write file:///path for a file here.")
+        return "file:///", _absolute("/" + os.fsdecode(unquote_to_bytes(key)), field)
+    if scheme == "pvc":
+        raise RequestError(field, uri, "is a volume of a cluster", "Name the folder where it is mounted.")
+    if scheme not in {"s3", "gs", "az", "https", "http"}:
+        raise RequestError(field, uri, f"has a scheme, {scheme!r}, that is not known", f"Write {SCHEMES}.")
+    if not host:
+        raise RequestError(field, uri, "names no bucket", f"Write {scheme}://BUCKET/KEY.")
+    return f"{scheme}://{host}/", key
+
+
+def open_place(uri: str, storage: settings.Storage, *, field: str = "uri") -> Place:
+    """The place at ``uri``: a folder, a bucket or the part of one below a prefix, a web server (read only).
+
+    Raises:
+        RequestError: as ``split``.
+        StorageError: there are no credentials, or Amazon could not be asked for the bucket's region.
+    """
+    root, key = split(uri, field=field)
+    scheme, _, host = root.removesuffix("/").partition("://")
+    prefix = key.rstrip("/") + "/" if key.rstrip("/") else ""
+    client, retry = bucket.client_options(plain_http=False), bucket.retry_options()
+    match scheme:
+        case "file":
+            return Folder(Path("/", key))
+        case "s3":
+            return s3.open_bucket(host, prefix, storage)
+        case "gs":
+            return Bucket(root, prefix, GCSStore(host, client_options=client, retry_config=retry))
+        case "az":
+            return Bucket(root, prefix, AzureStore(host, client_options=client, retry_config=retry))
+        case _:
+            return Site(root + prefix)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads objects by URI, wherever they are; each bucket and server is opened once."""
+
+    storage: settings.Storage
+    _places: dict[str, Place] = field(default_factory=dict, compare=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    def get(self, uri: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
+        """As ``Place.get``.
+
+        Raises:
+            RequestError: as ``split``.
+        """
+        root, key = split(uri)
+        return self._place(root).get(key, etag=etag, range=range)
+
+    def _place(self, root: str) -> Place:
+        with self._opening:
+            if root not in self._places:
+                self._places[root] = open_place(root, self.storage)
+            return self._places[root]
+
+
+def _absolute(path: str, field: str) -> str:
+    if not path or "\0" in path:
+        raise RequestError(field, path, "names no file", "Write a path.")
+    return os.path.abspath(path).lstrip("/")  # noqa: PTH100 - takes out '..' as every tool does, without the disk
