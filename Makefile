@@ -23,10 +23,13 @@ $(VENV)/.ready: requirements/dev.txt requirements/reference.txt pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-tools: $(TOOLS)/versitygw ## the S3 server of the tests, built from its Go module
+tools: $(TOOLS)/versitygw $(TOOLS)/crdcheck ## the S3 server and Kubernetes' validation for the tests, built from Go modules
 
 $(TOOLS)/versitygw: tests/tools/go.mod tests/tools/go.sum
 	cd tests/tools && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/versity/versitygw/cmd/versitygw
+
+$(TOOLS)/crdcheck: $(wildcard tests/tools/crdcheck/*)
+	cd tests/tools/crdcheck && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ .
 
 demo: setup ## the main job on real photographs: pictures in, Parquet out
 	python examples/demo.py
