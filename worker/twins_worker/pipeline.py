@@ -1,0 +1,207 @@
+"""From batches of rows to scored batches: fetch, decode and infer side by side, in order, in bounded memory."""
+
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+
+from twins.engines import Engine, Prediction
+from twins.errors import RequestError
+from twins.preprocess import MAX_PIXELS, Undecodable, read
+from twins_worker import ranking
+from twins_worker.batches import IMAGE_BYTES, Batch, Outcomes
+from twins_worker.failures import Failure, failure
+from twins_worker.fetch import MAX_BYTES, Fetch, Row
+from twins_worker.meter import Stopwatch
+from twins_worker.streams import buffered, ordered_map
+
+UNKNOWN_BYTES = 4 * 2**20
+"""What a row without a planned size counts for while it is fetched."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How many images, and bytes of them, a pipeline holds at a time."""
+
+    batch_images: int = 32
+    """What the engine is given at a time; it splits that as suits its device."""
+    fetch_threads: int = 32
+    fetch_ahead: int = 128
+    """Images on their way or waiting for a decoder."""
+    fetch_ahead_bytes: int = 128 * 2**20
+    """Their bytes: few large photographs, or many small ones."""
+    decode_threads: int = len(os.sched_getaffinity(0))
+    batches_ahead: int = 2
+
+    @property
+    def decode_ahead(self) -> int:
+        return 2 * self.decode_threads
+
+    @property
+    def memory_bytes(self) -> int:
+        """The most that images take: ahead x item size, summed over the stages. Rows that wait for their part come on
+        top, and so do the engine and the interpreter.
+        """
+        fetched = 2 * (self.fetch_ahead_bytes + MAX_BYTES)  # one window that fetches, one that decodes
+        decoding = self.decode_threads * 2 * 3 * MAX_PIXELS  # turning a picture upright takes a second one
+        begun = -(-(self.fetch_ahead + self.decode_ahead) // self.batch_images)
+        batches = begun + self.batches_ahead + 3  # one being closed, one in the engine, one being ranked
+        return fetched + decoding + batches * self.batch_images * IMAGE_BYTES
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a model must give, by the job: anything else is another model."""
+
+    classes: int
+    width: int
+    """Of the features."""
+    top_k: int
+    features: bool
+    """Whether they are kept."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scored:
+    """What became of a batch of ``part``."""
+
+    part: int
+    outcomes: Outcomes
+
+
+def scored(
+    batches: Iterable[Batch], fetch: Fetch, engine: Engine, expected: Expected, flow: Flow
+) -> Generator[Scored, None, None]:
+    """What becomes of each batch, in order. Closing ends every thread.
+
+    Raises:
+        RequestError: the model is not the one that the job describes.
+        Unavailable: storage is away.
+    """
+    with ExitStack() as stack:
+        slots = (_Slot(batch, index) for batch in batches for index in range(len(batch.rows)))
+        fetched = stack.enter_context(closing(_fetched(slots, fetch, flow)))
+        decoded = stack.enter_context(closing(_decoded(fetched, flow)))
+        filled = stack.enter_context(closing(buffered(_filled(decoded), ahead=flow.batches_ahead)))
+        ranked = stack.enter_context(closing(buffered(_ranked(filled, engine, expected), ahead=1)))
+        yield from ranked
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One image's place in its batch."""
+
+    batch: Batch
+    index: int
+
+    @property
+    def row(self) -> Row:
+        return self.batch.rows[self.index]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    slot: _Slot
+    data: bytes | Failure
+
+
+def _fetched(slots: Iterable[_Slot], fetch: Fetch, flow: Flow) -> Generator[_Fetched, None, None]:
+    def one(slot: _Slot) -> _Fetched:
+        watch = Stopwatch()
+        data = fetch(slot.row)
+        slot.batch.seconds[slot.index, :2] = watch.wall, watch.cpu
+        return _Fetched(slot, data)
+
+    def share(slot: _Slot) -> float:
+        return min(slot.row.bytes or UNKNOWN_BYTES, MAX_BYTES) / flow.fetch_ahead_bytes
+
+    return ordered_map(one, slots, threads=flow.fetch_threads, ahead=flow.fetch_ahead, weigh=share)
+
+
+def _decoded(fetched: Iterable[_Fetched], flow: Flow) -> Generator[_Slot, None, None]:
+    def one(fetched: _Fetched) -> _Slot:
+        slot, watch = fetched.slot, Stopwatch()
+        _fill(slot.batch, slot.index, fetched.data)
+        slot.batch.seconds[slot.index, 2:] = watch.wall, watch.cpu
+        return slot
+
+    def share(fetched: _Fetched) -> float:
+        return 0.0 if isinstance(fetched.data, Failure) else len(fetched.data) / flow.fetch_ahead_bytes
+
+    return ordered_map(one, fetched, threads=flow.decode_threads, ahead=flow.decode_ahead, weigh=share)
+
+
+def _fill(batch: Batch, index: int, data: bytes | Failure) -> None:
+    if isinstance(data, Failure):
+        batch.failures[index] = data
+        return
+    batch.fetched_bytes[index] = len(data)
+    try:
+        picture = read(data)
+    except Undecodable as error:
+        batch.failures[index] = failure(error.code, error.detail)
+        return
+    batch.images[index] = picture.pixels
+    batch.sizes[index] = picture.width, picture.height
+
+
+def _filled(slots: Iterable[_Slot]) -> Iterator[Batch]:
+    for batch, filled in groupby(slots, key=attrgetter("batch")):
+        for _ in filled:
+            pass
+        yield batch
+
+
+def _ranked(batches: Iterable[Batch], engine: Engine, expected: Expected) -> Iterator[Scored]:
+    waiting = time.perf_counter()
+    for batch in batches:
+        start = time.perf_counter()
+        prediction = _prediction(batch, engine, expected)
+        seconds = time.perf_counter() - start
+        yield Scored(batch.part, _outcomes(batch, prediction, expected, seconds, start - waiting))
+        waiting = time.perf_counter()
+
+
+def _outcomes(
+    batch: Batch, prediction: Prediction, expected: Expected, infer_seconds: float, waited_seconds: float
+) -> Outcomes:
+    class_ids, scores = ranking.best(prediction.logits, expected.top_k)
+    features = prediction.features if expected.features else prediction.features[:, :0]
+    return Outcomes(
+        batch.failures,
+        batch.sizes,
+        batch.fetched_bytes,
+        batch.seconds,
+        class_ids,
+        scores,
+        features,
+        infer_seconds,
+        waited_seconds,
+    )
+
+
+def _prediction(batch: Batch, engine: Engine, expected: Expected) -> Prediction:
+    pictures = batch.pictures
+    if not len(pictures):
+        nothing = np.empty((0, expected.classes), np.float32), np.empty((0, expected.width), np.float32)
+        return Prediction(*nothing)
+    prediction = engine.run(pictures)
+    _check(prediction, expected)
+    return prediction
+
+
+def _check(prediction: Prediction, expected: Expected) -> None:
+    classes, width = prediction.logits.shape[1], prediction.features.shape[1]
+    if classes != expected.classes:
+        problem = f"is not what the model has, which is {classes}"
+        raise RequestError("model.numClasses", expected.classes, problem, f"Set it to {classes}.")
+    if width != expected.width:
+        problem = f"gives features of {width} numbers; {expected.width} are expected"
+        raise RequestError("model.weights", "", problem, "Name a model that was exported from model.name.")
+    if not np.isfinite(prediction.logits).all():
+        raise RequestError("model.weights", "", "gives logits that are no numbers", "Use fp32, or other weights.")
