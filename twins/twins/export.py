@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from paddle import Tensor, inference, nn
 
 from twins import model, onnx_graph
 from twins.errors import RequestError
+from twins.exported import Exported
 from twins.registry import Network, Preprocessing
 
 TOLERANCE = 1e-4
@@ -44,36 +45,6 @@ Arrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 class ExportDiffers(Exception):
     """What was written does not compute what the network computes: a fault of ours or of a converter."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What ``export.json`` holds beside the files."""
-
-    network: str
-    num_classes: int
-    weights: str
-    """SHA-256 over every parameter's name, shape and values."""
-    batch: int | None
-    preprocessing: str
-    """SHA-256 of the preprocessing that the network expects."""
-    versions: dict[str, str]
-    difference: dict[str, float]
-    """Measured, by format: the largest difference of a logit, relative to the largest logit."""
-
-    def to_json(self) -> str:
-        names = {"num_classes": "numClasses"}
-        return json.dumps({names.get(key, key): value for key, value in asdict(self).items()}, indent=2) + "\n"
-
-    @classmethod
-    def read(cls, directory: Path) -> "Exported":
-        """The description of the exported model in ``directory``."""
-        fields = json.loads((directory / "export.json").read_text())
-        return cls(num_classes=fields.pop("numClasses"), **fields)
-
-    def same_model(self, other: "Exported") -> bool:
-        """Whether the files are interchangeable: all but the measurements are equal."""
-        return asdict(self) | {"difference": None} == asdict(other) | {"difference": None}
 
 
 def export(network: model.Twins, spec: Network, directory: Path, *, batch: int | None = None) -> Exported:
