@@ -4,11 +4,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import paddleclas_model
 import pytest
-from paddle import inference
 
 from twins import export, model, registry
 from twins.errors import RequestError
@@ -20,34 +18,6 @@ def network(name: str = SMALL, seed: int = 0, num_classes: int = 1000) -> model.
     built = model.build(name, num_classes)
     built.set_state_dict(paddleclas_model.random_weights(built, seed))
     return built
-
-
-@pytest.mark.parametrize("name", registry.NETWORKS)
-def test_every_network_exports_and_runs_on_onednn(name: str, tmp_path: Path) -> None:
-    spec, directory = registry.network(name), tmp_path / name
-
-    exported = export.export(network(name), spec, directory)
-
-    images = np.random.default_rng(1).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
-    logits, features = _onednn(directory, images)
-    session = onnxruntime.InferenceSession(directory / "model.onnx")
-    expected_logits, expected_features = session.run(["logits", "features"], {"images": images})
-    assert max(exported.difference.values()) <= 1e-4
-    assert (logits.shape, features.shape) == ((3, 1000), (3, spec.widths[-1]))
-    assert np.abs(logits - expected_logits).max() <= 1e-4 * np.abs(expected_logits).max()
-    assert np.abs(features - expected_features).max() <= 1e-4 * np.abs(expected_features).max()
-
-
-def _onednn(directory: Path, images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
-    config = inference.Config(str(directory / "model.json"), str(directory / "model.pdiparams"))
-    config.disable_gpu()
-    config.enable_new_ir(True)
-    config.enable_new_executor(True)
-    config.enable_onednn()
-    predictor = inference.create_predictor(config)
-    predictor.get_input_handle("images").copy_from_cpu(images)
-    predictor.run()
-    return [predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names()]
 
 
 def test_a_batch_may_be_fixed(tmp_path: Path) -> None:
