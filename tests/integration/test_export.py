@@ -10,6 +10,7 @@ import pytest
 
 from twins import export, model, registry
 from twins.errors import RequestError
+from twins.exported import Exported
 
 SMALL = "alt_gvt_small"
 
@@ -35,7 +36,7 @@ def test_the_same_weights_give_the_same_bytes_and_are_exported_once(tmp_path: Pa
     second = export.export(network(), spec, tmp_path / "second")
     again = export.export(network(), spec, tmp_path / "first")
 
-    assert first == second == again == export.Exported.read(tmp_path / "first")
+    assert first == second == again == Exported.read(tmp_path / "first")
     assert _digests(tmp_path / "first") == _digests(tmp_path / "second")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
 

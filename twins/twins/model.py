@@ -135,13 +135,21 @@ class LocalAttention(nn.Layer):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, size: Size) -> Tensor:
-        tiled = _round_up(size[0], self.window), _round_up(size[1], self.window)
+        tiled = self._tiled(size)
         if tiled == size:
             return self.proj(self._attend(self.qkv(tokens), size, hidden=None))
         grid = _pad(tokens.reshape([-1, *size, tokens.shape[-1]]), size, tiled, value=0.0)
         hidden = _hidden_keys(size, tiled, self.window).tile([grid.shape[0], 1, 1])
         mixed = self._attend(self.qkv(grid), tiled, hidden)
         return self.proj(mixed.reshape([-1, *tiled, tokens.shape[-1]])[:, : size[0], : size[1]].flatten(1, 2))
+
+    def pairs(self, size: Size) -> int:
+        """Queries times the keys that each is compared with."""
+        rows, columns = self._tiled(size)
+        return rows * columns * self.window**2
+
+    def _tiled(self, size: Size) -> Size:
+        return _round_up(size[0], self.window), _round_up(size[1], self.window)
 
     def _attend(self, qkv: Tensor, size: Size, hidden: Tensor | None) -> Tensor:
         side, columns, width = self.window, size[1] // self.window, qkv.shape[-1] // 3
@@ -176,6 +184,10 @@ class GlobalAttention(nn.Layer):
         pairs = self.kv(summary).reshape([-1, summary.shape[1], 2, self.heads, head_width]).transpose([2, 0, 3, 1, 4])
         mixed = _attention(queries, pairs[0], pairs[1], hidden=None)
         return self.proj(mixed.transpose([0, 2, 1, 3]).reshape([-1, count, width]))
+
+    def pairs(self, size: Size) -> int:
+        """Queries times the keys that each is compared with."""
+        return math.prod(size) * math.prod(side // self.sr_ratio for side in size)
 
     def _summarise(self, tokens: Tensor, size: Size) -> Tensor:
         if self.sr_ratio == 1:
