@@ -67,7 +67,7 @@ def open_place(uri: str, storage: settings.Storage, *, field: str = "uri") -> Pl
     """
     root, key = split(uri, field=field)
     scheme, _, host = root.removesuffix("/").partition("://")
-    prefix = key.rstrip("/") + "/" if key.rstrip("/") else ""
+    prefix = key.removesuffix("/") + "/" if key else ""
     client, retry = bucket.client_options(plain_http=False), bucket.retry_options()
     match scheme:
         case "file":

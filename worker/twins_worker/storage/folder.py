@@ -25,6 +25,9 @@ class Folder:
     def root(self) -> str:
         return self.uri("").rstrip("/") + "/"
 
+    def below(self, folder: str) -> "Folder":
+        return Folder(self.path / folder)
+
     def uri(self, key: str) -> str:
         return "file://" + quote(os.fsencode(os.path.join(self.path, key)))
 
@@ -40,6 +43,14 @@ class Folder:
             yield from _walk(top, above + slash, os.fsencode(start))
         except OSError as error:
             raise _failure(Folder(Path("/")).uri(os.fsdecode(error.filename)), error) from error
+
+    def find(self, key: str) -> Object | None:
+        try:
+            with self._failures(key):
+                status = os.stat(self._path(key))
+        except NotFound:
+            return None
+        return Object(key, status.st_size, _etag(status)) if stat.S_ISREG(status.st_mode) else None
 
     def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
         with self._failures(key):

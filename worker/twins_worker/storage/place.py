@@ -54,12 +54,20 @@ class Place(Protocol):
         """The URI of the place, ending in ``/``."""
         ...
 
+    def below(self, folder: str) -> "Place":
+        """The part of this place whose keys start with ``folder`` and a slash."""
+        ...
+
     def uri(self, key: str) -> str:
         """The object's URI, as a reader writes it. ``storage.split`` takes it apart again, exactly."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[Object]:
         """The objects whose keys start with ``prefix``, streamed in the order of the keys' UTF-8 bytes, as S3 lists."""
+        ...
+
+    def find(self, key: str) -> Object | None:
+        """The object of exactly that key, without reading it; ``None`` where there is none."""
         ...
 
     def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:

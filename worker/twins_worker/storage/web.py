@@ -1,7 +1,7 @@
 """Objects on a web server: read only, by their URL."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import urllib3
@@ -28,11 +28,18 @@ class Site:
     root: str
     pool: urllib3.PoolManager = field(default_factory=_pool, compare=False)
 
+    def below(self, folder: str) -> "Site":
+        return replace(self, root=f"{self.root}{folder}/")
+
     def uri(self, key: str) -> str:
         return self.root + key
 
     def list(self, prefix: str = "") -> Iterator[Object]:
         raise Forbidden(self.uri(prefix), "a web server cannot be listed: name its objects in a manifest")
+
+    def find(self, key: str) -> Object | None:
+        """Not asked for: a signed URL is good for one method, so what is there shows when it is read."""
+        return Object(key, None, None)
 
     def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
         start, end = range or (0, None)

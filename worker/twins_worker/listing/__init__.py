@@ -1,0 +1,75 @@
+"""From ``spec.input`` to rows of images: what lies there, in an order that is the same every time, as a stream.
+
+Every object is a row, whatever it turns out to be, but for those that ``Skipped`` names. Memory does not grow with
+what is listed.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
+
+from twins.errors import RequestError
+from twins_worker import settings
+from twins_worker.fetch import Row
+from twins_worker.listing import earlier, source
+from twins_worker.listing.contents import Contents, Entry, Kind
+from twins_worker.listing.skipped import Skipped
+from twins_worker.storage import Forbidden, NotFound, Object, open_place
+from twins_worker.streams import ordered_map
+
+__all__ = ["Row", "Skipped", "entries", "images"]
+
+TAR_THREADS = 8
+"""Tars whose headers are read at a time: each waits for the storage most of the time."""
+
+
+def images(job: settings.Job) -> Iterator[Row]:
+    """The rows of ``entries`` alone."""
+    return (entry for entry in entries(job) if isinstance(entry, Row))
+
+
+def entries(job: settings.Job) -> Iterator[Entry]:
+    """The images of ``job``, in order, at most ``input.limit``, and what was passed over between them.
+
+    Raises:
+        RequestError: the input cannot work as it is named; the message says what to do.
+        Unavailable: the storage is away for now.
+    """
+    passed_over = earlier.verdict(job)
+    output = open_place(job.output.uri, job.storage, field="output.uri").root
+    chosen = (entry if isinstance(entry, Skipped) else passed_over(entry) or entry for entry in _found(job, output))
+    yield from _limited(chosen, job.input.limit)
+
+
+def _limited(found: Iterable[Entry], limit: int | None) -> Iterator[Entry]:
+    left = limit
+    for entry in found:
+        yield entry
+        if left is not None and isinstance(entry, Row):
+            left -= 1
+            if left == 0:
+                return
+
+
+def _found(job: settings.Job, output: str) -> Iterator[Entry]:
+    """Objects, expanded by their kind; tars that follow each other are looked into several at a time."""
+    try:
+        where = source.source(job.input, job.storage)
+        contents = Contents.of(job.input, where, output)
+        for kind, objects in groupby(where.objects(), key=contents.kind):
+            yield from _expanded(contents, kind, objects)
+    except (Forbidden, NotFound) as error:
+        remedy = "Check the name, and that the credentials may list and read it."
+        raise RequestError("input.uri", job.input.uri, f"cannot be read: {error}", remedy) from error
+
+
+def _expanded(contents: Contents, kind: Kind, objects: Iterable[Object]) -> Iterable[Entry]:
+    match kind:
+        case "image":
+            return map(contents.image, objects)
+        case "tar":
+            indexed = ordered_map(contents.members, objects, threads=TAR_THREADS, ahead=2 * TAR_THREADS)
+            return chain.from_iterable(indexed)
+        case "manifest":
+            return chain.from_iterable(map(contents.rows, objects))
+        case "other":
+            return (Skipped.NOT_ASKED for _ in objects)

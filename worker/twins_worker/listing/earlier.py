@@ -1,0 +1,144 @@
+"""What an earlier output already has: which of its rows are good, and which failed."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from twins.errors import RequestError
+from twins_worker import settings
+from twins_worker.fetch import Row
+from twins_worker.listing import ranged
+from twins_worker.listing.skipped import Skipped
+from twins_worker.storage import NotFound, Place, Unavailable, open_place
+from twins_worker.streams import ordered_map
+
+THREADS = 8
+DIGEST_BYTES = 16
+"""Of a row: that any of 10^8 falls together with one of 10^8 others happens once in 10^22 jobs."""
+
+Verdict = Callable[[Row], Skipped | None]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A set of rows in 16 bytes a row, whatever their names: digests, sorted."""
+
+    digests: npt.NDArray[np.bytes_]
+
+    def __contains__(self, values: tuple[str | None, ...]) -> bool:
+        wanted = np.bytes_(_digest(values))
+        at = int(np.searchsorted(self.digests, wanted))
+        return at < len(self.digests) and bool(self.digests[at] == wanted)
+
+
+def verdict(job: settings.Job) -> Verdict:
+    """Whether a row is passed over for ``incremental`` and ``retryFailedFrom``.
+
+    A row is unchanged where the earlier output has a prediction, by the same model, for the same URI and etag.
+
+    Raises:
+        RequestError: what is named there is no finished output.
+        Unavailable: the model of this job is not known yet: prepare has to run before an incremental plan.
+    """
+    good = _good(job, job.incremental.since) if job.incremental else None
+    failed = _failed(job, job.retry_failed_from) if job.retry_failed_from else None
+
+    def passed_over(row: Row) -> Skipped | None:
+        if failed is not None and (row.uri,) not in failed:
+            return Skipped.NOT_FAILED
+        if good is not None and row.etag is not None and (row.uri, row.etag) in good:
+            return Skipped.UNCHANGED
+        return None
+
+    return passed_over
+
+
+def _good(job: settings.Job, uri: str) -> Seen:
+    earlier = _Output.read(job, uri, "incremental.since")
+    if earlier.models != {_model(job)}:
+        return Seen(np.array([], f"S{DIGEST_BYTES}"))
+    return _seen(earlier, ("uri", "etag"), pc.is_null)
+
+
+def _failed(job: settings.Job, uri: str) -> Seen:
+    return _seen(_Output.read(job, uri, "retryFailedFrom"), ("uri",), pc.is_valid)
+
+
+def _seen(output: "_Output", columns: tuple[str, ...], chosen: Callable[[pa.ChunkedArray], pa.Array]) -> Seen:
+    parts = ordered_map(partial(_digests, output.place, columns, chosen), output.paths, threads=THREADS, ahead=THREADS)
+    return Seen(np.sort(np.frombuffer(b"".join(parts), f"S{DIGEST_BYTES}")))
+
+
+def _digests(place: Place, columns: tuple[str, ...], chosen: Callable[[pa.ChunkedArray], pa.Array], path: str) -> bytes:
+    """The digests of a part's rows whose ``error`` is as ``chosen`` says, from those columns only."""
+    found = place.find(path)
+    if found is None:
+        raise NotFound(place.uri(path), "is in the manifest, but not there")
+    with ranged.opened(place, found) as file:
+        table = pq.ParquetFile(pa.PythonFile(file, mode="r")).read([*columns, "error"], use_threads=False)
+    rows = table.filter(chosen(table["error"]))
+    return b"".join(map(_digest, zip(*(rows[name].to_pylist() for name in columns), strict=True)))
+
+
+def _digest(values: tuple[str | None, ...]) -> bytes:
+    return hashlib.blake2b(repr(values).encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def _model(job: settings.Job) -> str:
+    """The digest of this job's model, which prepare leaves in the output."""
+    output = open_place(job.output.uri, job.storage, field="output.uri")
+    try:
+        return _Prepared.model_validate_json(output.get(_PREPARED)).model_digest
+    except NotFound as error:
+        raise Unavailable(error.uri, "is not there yet: prepare runs before an incremental plan") from error
+
+
+_PREPARED = "_plan/prepared.json"
+
+
+class _Said(BaseModel):
+    """The part of a document that is read here."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+
+class _Prepared(_Said):
+    model_digest: str
+
+
+class _File(_Said):
+    path: str
+
+
+class _Manifest(_Said):
+    files: tuple[_File, ...]
+    lineage: tuple[_Prepared, ...]
+
+
+@dataclass(frozen=True)
+class _Output:
+    place: Place
+    paths: tuple[str, ...]
+    models: frozenset[str]
+
+    @classmethod
+    def read(cls, job: settings.Job, uri: str, field: str) -> "_Output":
+        place = open_place(uri, job.storage, field=field)
+        remedy = "Name the output.uri of a job that succeeded."
+        try:
+            manifest = _Manifest.model_validate_json(place.get("_manifest.json"))
+        except NotFound as error:
+            raise RequestError(field, uri, "is no finished output: it has no _manifest.json", remedy) from error
+        except ValidationError as error:
+            raise RequestError(field, uri, "has a _manifest.json that is none of ours", remedy) from error
+        paths = tuple(file.path for file in manifest.files)
+        return cls(place, paths, frozenset(lineage.model_digest for lineage in manifest.lineage))

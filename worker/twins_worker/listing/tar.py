@@ -1,0 +1,84 @@
+"""The members of a tar (a WebDataset shard), found without reading their content where that is long."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twins.errors import RequestError
+from twins_worker.listing import ranged
+from twins_worker.listing.skipped import Skipped
+from twins_worker.storage import Object, Place
+
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""How the names of images end, unless ``input.include`` says otherwise: WebDataset keeps labels beside them."""
+
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""Of compressed tars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a tar: ``bytes`` of it from ``offset`` on."""
+
+    name: str
+    offset: int
+    bytes: int
+
+
+def members(place: Place, found: Object) -> Iterator[Member | Skipped]:
+    """The regular files of a tar in its order, whatever its dialect (ustar, pax, GNU).
+
+    A folder is no file and not told of. Links, devices, sparse files, and names that lead out of the tar are skipped.
+
+    Raises:
+        RequestError: it is compressed, or no tar, or a damaged one: nothing past the damage could be found.
+    """
+    uri = place.uri(found.key)
+    with ranged.opened(place, found) as file:
+        _refuse_compressed(uri, file)
+        try:
+            with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
+                yield from filter(None, map(_told, _members(archive, file)))
+        except tarfile.TarError as error:
+            remedy = "Repair it, or leave it out (input.exclude)."
+            raise RequestError("input.uri", uri, f"is a damaged tar: {error}", remedy) from error
+
+
+def _members(archive: tarfile.TarFile, file: io.BufferedReader) -> Iterator[tarfile.TarInfo]:
+    """All members. ``TarFile.next`` would keep each, and take the first block that is no header for the end."""
+    size = file.seek(0, io.SEEK_END)
+    member = archive.next()
+    while member is not None:
+        if member.offset_data + member.size > size and member.isreg():
+            raise tarfile.ReadError(f"it ends within {_name(member)}")
+        yield member
+        file.seek(archive.offset)
+        if not file.peek(1) or not (block := file.read(tarfile.BLOCKSIZE)).strip(b"\0"):
+            return
+        file.seek(-len(block), io.SEEK_CUR)
+        member = tarfile.TarInfo.fromtarfile(archive)
+
+
+def _told(member: tarfile.TarInfo) -> Member | Skipped | None:
+    if member.isdir():
+        return None
+    name = _name(member)
+    if not member.isreg() or member.issparse() or name.startswith("/") or ".." in name.split("/"):
+        return Skipped.NO_FILE
+    return Member(name, member.offset_data, member.size)
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    """As text that any reader can hold: bytes that are no UTF-8 are written as escapes."""
+    return member.name.encode(errors="surrogateescape").decode(errors="backslashreplace").removeprefix("./")
+
+
+def _refuse_compressed(uri: str, file: io.BufferedReader) -> None:
+    start = file.read(6)
+    file.seek(0)
+    for magic, name in COMPRESSED.items():
+        if start.startswith(magic):
+            problem = f"is compressed ({name}), so that its members cannot be read one by one"
+            raise RequestError("input.uri", uri, problem, "Decompress it: images hardly get smaller by it.")
