@@ -22,7 +22,7 @@ Hook = Callable[[Any, tuple[Any, ...], Any], None]
 class Cost:
     parameters: int
     maps: int
-    """Multiply-adds of linear maps and convolutions, for one image. What is published as the networks' FLOPs is this."""
+    """Multiply-adds of linear maps and convolutions, for one image: what is published as FLOPs."""
     attention: int
     """Multiply-adds of the products inside the attention, for one image."""
 
