@@ -56,6 +56,11 @@ class Engine(_Settings):
     batch_size: Count | Literal["auto"] = "auto"
     guard: Guard = Guard()
 
+    @property
+    def images_per_call(self) -> int | None:
+        """``None``: what suits the engine."""
+        return None if self.batch_size == "auto" else self.batch_size
+
 
 class Storage(_Settings):
     endpoint: str | None = None

@@ -1,9 +1,9 @@
 """Paddle Inference on a CPU with oneDNN's kernels."""
 
-import os
 from pathlib import Path
 from typing import Any
 
+from twins.engines.cores import available_cores
 from twins.engines.paddle_inference import PaddleEngine
 from twins.engines.precision import require_precision
 
@@ -26,7 +26,7 @@ def load(model: Path, *, precision: str, batch_size: int | None) -> PaddleEngine
         config.disable_gpu()
         config.enable_onednn()
         config.delete_pass(RESHAPE_FUSION)
-        config.set_cpu_math_library_num_threads(len(os.sched_getaffinity(0)))
+        config.set_cpu_math_library_num_threads(available_cores())
         if precision == "bf16":
             config.enable_onednn_bfloat16()
 

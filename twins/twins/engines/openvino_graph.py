@@ -17,7 +17,7 @@ def prefer_onednn(graph: Model) -> int:
     the output is as wide as the input or wider, MLAS is as fast or faster.
     """
     linear_maps = list(_linear_maps(graph))
-    (narrowest, *_) = sorted(min(shape) for _, shape in linear_maps)
+    narrowest = min((min(shape) for _, shape in linear_maps), default=0)
     chosen = [bias for bias, shape in linear_maps if _pays(*shape, stage_1=narrowest)]
     for bias in chosen:
         _clamp(bias)
@@ -36,9 +36,10 @@ def _linear_maps(graph: Model) -> Iterator[tuple[Node, tuple[int, int]]]:
             continue
         weights = product.input_value(1)
         if weights.get_node().get_type_name() == "Constant":
-            (reader,) = product.output(0).get_target_inputs()
-            depth, width = weights.get_shape()
-            yield reader.get_node(), (depth, width)
+            readers = [reader.get_node() for reader in product.output(0).get_target_inputs()]
+            if [reader.get_type_name() for reader in readers] == ["Add"]:
+                depth, width = weights.get_shape()
+                yield readers[0], (depth, width)
 
 
 def _clamp(bias: Node) -> None:

@@ -1,0 +1,97 @@
+"""The exported model that a job's engine loads, in the cache under a key that names everything it depends on."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+from twins import registry, weights
+from twins.errors import RequestError
+from twins.exported import Exported
+from twins.sources import Store
+from twins_worker.model_cache import ModelCache
+from twins_worker.settings import Job, Model
+from twins_worker.storage import NotFound, Place, open_place
+
+DESCRIPTION = "export.json"
+
+Tell = Callable[[str], None]
+
+
+def model(job: Job, cache: ModelCache, tell: Tell) -> str:
+    """The key of the model of ``job``: exported now, found in the cache, or given exported in ``model.weights``.
+
+    Raises:
+        RequestError: there are no such weights, or they are not of this network.
+    """
+    given = _given(job)
+    key = _copied(given, cache) if given else _exported(job, cache, tell)
+    _check(Exported.read(cache.path(key)), job.model)
+    return key
+
+
+def _exported(job: Job, cache: ModelCache, tell: Tell) -> str:
+    spec = registry.network(job.model.name)
+    store = Store(job.storage.endpoint, job.storage.region)
+    resolved = weights.resolve(job.model.weights, spec, cache.local / "weights", store=store)
+
+    def make(folder: Path) -> None:
+        tell(f"exporting {spec.name} with {resolved.uri}")
+        _write(spec, job.model.num_classes, resolved, folder)
+
+    key = _key("export", spec.name, str(job.model.num_classes), resolved.digest, version("twins"))
+    cache.build(key, make)
+    return key
+
+
+def _write(spec: registry.Network, num_classes: int, resolved: weights.Resolved, folder: Path) -> None:
+    try:
+        from twins import export, model
+    except ModuleNotFoundError as missing:
+        problem = f"has to be exported, which needs the package {missing.name}"
+        remedy = "Install twins[worker-cpu] on Python 3.11 or 3.12, or name an exported model in model.weights."
+        raise RequestError("model.weights", resolved.uri, problem, remedy) from missing
+    network = model.build(spec.name, num_classes)
+    weights.load(network, resolved)
+    network.eval()
+    export.export(network, spec, folder)
+
+
+def _given(job: Job) -> Place | None:
+    """The folder or prefix that ``model.weights`` names, where that is an exported model."""
+    uri = job.model.weights
+    if uri is None or uri.endswith(".pdparams") or uri.startswith(("random:", "http://", "https://")):
+        return None
+    place = open_place(uri, job.storage, field="model.weights")
+    with suppress(NotFound):
+        place.get(DESCRIPTION)
+        return place
+    return None
+
+
+def _copied(place: Place, cache: ModelCache) -> str:
+    listed = sorted((item.key, item.etag, item.bytes) for item in place.list())
+    key = _key("given", place.uri(""), repr(listed))
+
+    def make(folder: Path) -> None:
+        for name, _, _ in listed:
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(place.get(name))
+
+    cache.build(key, make)
+    return key
+
+
+def _check(described: Exported, asked: Model) -> None:
+    for field, theirs, ours in (
+        ("model.name", described.network, asked.name),
+        ("model.numClasses", described.num_classes, asked.num_classes),
+    ):
+        if theirs != ours:
+            raise RequestError(field, ours, f"is not what the exported model is: {theirs}", f"Write {theirs}.")
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

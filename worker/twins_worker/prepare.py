@@ -1,0 +1,105 @@
+"""The step that makes the model ready: exported, reduced and guarded where asked, compiled, shared, an engine chosen.
+
+Every shard reads the verdict from the output (``_plan/prepared.json``), so all rows of a job come from one engine.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from twins import engines
+from twins.errors import RequestError
+from twins.exported import Exported
+from twins_worker import choose, exported, guard, sample
+from twins_worker.figures import Value
+from twins_worker.model_cache import ModelCache, of_job
+from twins_worker.settings import Job
+from twins_worker.storage import NotFound, Place, open_place
+
+PREPARED = "_plan/prepared.json"
+
+Tell = Callable[[str], None]
+
+
+class Prepared(Value):
+    """What prepare decided, for every shard of the job and for ``status.resolved``."""
+
+    step: Literal["prepare"] = "prepare"
+    job: str
+    """``Job.digest``."""
+    key: str
+    """Names the model in the cache."""
+    model_digest: str
+    preprocessing_digest: str
+    backend: str
+    precision: str
+    batch_size: int | None
+    """Images a call; ``None``: what suits the engine."""
+    why: str
+    agreement: float | None = None
+    """Top-1 agreement of a reduced precision with FP32 on the sample; none for FP32."""
+
+
+def run(job: Job, *, tell: Tell = lambda _: None) -> Prepared:
+    """Make the model of ``job`` ready and leave the verdict in the output. Running it again changes nothing.
+
+    Raises:
+        RequestError: weights, engine or precision cannot work, or the accuracy guard says no.
+        Unavailable: storage is away for now.
+    """
+    output = open_place(job.output.uri, job.storage, field="output.uri")
+    if (earlier := read(output, job)) is not None:
+        return earlier
+    prepared = _prepare(job, of_job(job), tell)
+    output.create(PREPARED, prepared.model_dump_json(by_alias=True).encode())
+    return read(output, job) or prepared
+
+
+def read(output: Place, job: Job) -> Prepared | None:
+    """What an earlier run decided; ``None`` where there was none.
+
+    Raises:
+        RequestError: the output is another job's.
+    """
+    try:
+        prepared = Prepared.model_validate_json(output.get(PREPARED))
+    except NotFound:
+        return None
+    if prepared.job != job.digest:
+        problem, remedy = "holds another job's predictions", "Choose an empty prefix, or delete what is there."
+        raise RequestError("output.uri", job.output.uri, problem, remedy)
+    return prepared
+
+
+def load(prepared: Prepared, job: Job) -> engines.Engine:
+    """The engine that ``prepared`` names, from this machine's cache or the job's.
+
+    Raises:
+        RequestError: the model is in neither, or the engine cannot run here.
+    """
+    folder = of_job(job).find(prepared.key)
+    if folder is None:
+        problem, remedy = "is in no cache any more", f"Delete {PREPARED} in the output and run again."
+        raise RequestError("storage.cache", prepared.key, problem, remedy)
+    return engines.load(prepared.backend, folder, precision=prepared.precision, batch_size=prepared.batch_size)
+
+
+def _prepare(job: Job, cache: ModelCache, tell: Tell) -> Prepared:
+    asked = job.engine
+    pictures = sample.pictures(job, asked.guard.sample) if asked.precision != "fp32" else None
+    key = exported.model(job, cache, tell)
+    choice = choose.choose(asked, cache.path(key), cache.local / "verdicts")
+    tell(f"engine {choice.backend}: {choice.why}")
+    agreement = guard.check(asked, choice.backend, cache.path(key), pictures) if pictures is not None else None
+    cache.share(key)
+    described = Exported.read(cache.path(key))
+    return Prepared(
+        job=job.digest,
+        key=key,
+        model_digest=described.weights,
+        preprocessing_digest=described.preprocessing,
+        backend=choice.backend,
+        precision=asked.precision,
+        batch_size=asked.images_per_call,
+        why=choice.why,
+        agreement=agreement,
+    )
