@@ -1,29 +1,25 @@
 """From the bytes of a file to the pixels that a network sees.
 
 The pixels are those of PaddleClas' evaluation operators (DecodeImage, ResizeImage with Pillow's bicubic, CropImage),
-within one level on at most 0.1 % of the values. Only the crop is resized. Files are hostile: a header is read and
-judged before a decoder allocates, and a file that is cut short gives no picture, never a grey-filled one.
+byte for byte. Files are hostile: a header is read and judged before a decoder allocates, and a file that is cut short
+gives no picture, never a grey-filled one.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from twins import image_ending, image_header
+from twins import image_ending, image_header, resample
 from twins.image_header import Undecodable
 from twins.opencv import MAX_PIXELS, MAX_SIDE, cv2
 from twins.registry import Preprocessing
+from twins.resample import Pixels
 
 __all__ = ["MAX_PIXELS", "Picture", "Pixels", "Undecodable", "crop", "decode", "read"]
 
 MAX_PASSES = 100
 """Scans of a JPEG. Encoders write about ten; each costs a walk over the picture and takes a dozen bytes to ask for."""
 
-Pixels = npt.NDArray[np.uint8]
-"""``[height, width, 3]``, RGB."""
 EVALUATION = Preprocessing()
 """Short side to 256, centre crop 224: all six networks."""
 
@@ -97,40 +93,8 @@ def _refused(header: image_header.Header, data: bytes) -> Undecodable:
 
 
 def centre(whole: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """Short side to ``resize`` with Pillow's bicubic, centre ``crop``: ``[crop, crop, 3]``, computing only the crop."""
+    """Short side to ``resize`` (bicubic), centre ``crop``: ``[crop, crop, 3]``, computing only the crop."""
     height, width = whole.shape[:2]
-    per_pixel = float(preprocessing.resize) / min(width, height)
-    columns = _Span.centred(width, round(width * per_pixel), preprocessing.crop).unless_costly(width)
-    rows = _Span.centred(height, round(height * per_pixel), preprocessing.crop)
-    source = np.ascontiguousarray(whole[rows.first : rows.last, columns.first : columns.last])
-    box = (columns.start, rows.start, columns.stop, rows.stop)
-    size = (preprocessing.crop, preprocessing.crop)
-    return np.asarray(Image.fromarray(source).resize(size, Image.Resampling.BICUBIC, box=box))
-
-
-@dataclass(frozen=True)
-class _Span:
-    """One axis of the crop: it runs from ``start`` to ``stop`` within the source pixels ``[first, last)``, which are
-    all that it depends on. Cutting them out spares a panorama's memory and keeps the box's numbers small: Pillow
-    holds them in float32.
-    """
-
-    first: int
-    last: int
-    start: float
-    stop: float
-
-    @classmethod
-    def centred(cls, length: int, resized: int, crop: int) -> "_Span":
-        scale = length / resized
-        offset = (resized - crop) // 2
-        start, stop = offset * scale, (offset + crop) * scale
-        reach = 2 * max(scale, 1.0) + 1  # the bicubic kernel reaches two (source or target) pixels
-        first, last = max(0, math.floor(start - reach)), min(length, math.ceil(stop + reach))
-        return cls(first, last, start - first, min(stop, last) - first)
-
-    def unless_costly(self, length: int) -> "_Span":
-        """The whole axis where cutting would leave most of it: columns cannot be cut without a copy, rows can."""
-        if 2 * (self.last - self.first) < length:
-            return self
-        return _Span(0, length, self.start + self.first, self.stop + self.first)
+    scale = float(preprocessing.resize) / min(width, height)
+    size = round(width * scale), round(height * scale)
+    return resample.resized_centre(whole, size, preprocessing.crop)
