@@ -1,12 +1,14 @@
 """The exported model that a job's engine loads, in the cache under a key that names everything it depends on."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from twins import registry, weights
+from twins.engines import Images
 from twins.errors import RequestError
 from twins.exported import Exported
 from twins.sources import Store
@@ -29,6 +31,29 @@ def model(job: Job, cache: ModelCache, tell: Tell) -> str:
     key = _copied(given, cache) if given else _exported(job, cache, tell)
     _check(Exported.read(cache.path(key)), job.model)
     return key
+
+
+def reduced(key: str, cache: ModelCache, pictures: Images, tell: Tell) -> str:
+    """The key of the model ``key`` with an int8 graph beside it, calibrated on ``pictures`` (``[n, 224, 224, 3]``).
+
+    Raises:
+        RequestError: the calibration's package is missing.
+    """
+    try:
+        from twins import quantise
+    except ModuleNotFoundError as missing:
+        problem, remedy = f"needs the package {missing.name}", "Install it: pip install 'twins[int8]'."
+        raise RequestError("engine.precision", "int8", problem, remedy) from missing
+
+    def make(folder: Path) -> None:
+        tell(f"calibrating int8 on {len(pictures)} pictures of the job")
+        shutil.copytree(cache.path(key), folder)
+        quantise.quantise(folder, pictures)
+
+    calibration = hashlib.sha256(pictures.tobytes()).hexdigest()
+    reduced_key = _key("int8", key, calibration, version("nncf"))
+    cache.build(reduced_key, make)
+    return reduced_key
 
 
 def _exported(job: Job, cache: ModelCache, tell: Tell) -> str:

@@ -16,6 +16,8 @@ from twins_worker.settings import Job
 from twins_worker.storage import NotFound, Place, open_place
 
 PREPARED = "_plan/prepared.json"
+CALIBRATED_OF = 4
+"""One picture in so many of the guard's sample calibrates int8; the guard looks at all."""
 
 Tell = Callable[[str], None]
 
@@ -87,6 +89,8 @@ def _prepare(job: Job, cache: ModelCache, tell: Tell) -> Prepared:
     asked = job.engine
     pictures = sample.pictures(job, asked.guard.sample) if asked.precision != "fp32" else None
     key = exported.model(job, cache, tell)
+    if pictures is not None and asked.precision == "int8":
+        key = exported.reduced(key, cache, pictures[::CALIBRATED_OF], tell)
     choice = choose.choose(asked, cache.path(key), cache.local / "verdicts")
     tell(f"engine {choice.backend}: {choice.why}")
     agreement = guard.check(asked, choice.backend, cache.path(key), pictures) if pictures is not None else None
