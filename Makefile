@@ -50,16 +50,24 @@ format: setup ## write the style
 	ruff check --fix .
 	ruff format .
 
-bench: setup tools ## us and the peers, side by side (see bench/README.md)
+bench: setup tools .venv-peers/.ready ## us and the peers, side by side (see bench/README.md)
 	python bench/run.py
+
+.venv-peers/.ready: requirements/peers.txt requirements/reference.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --require-hashes -r requirements/peers.txt
+	.venv-peers/bin/pip install --quiet --require-hashes --no-deps -r requirements/reference.txt
+	touch $@
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock"
 
 lock: setup ## requirements/*.txt from pyproject.toml: hashes, no hosts
 	$(BIN)/pip install --quiet uv
-	for extra in dev worker-cpu; do \
-	  uv pip compile --quiet pyproject.toml --extra $$extra $$( [ $$extra = dev ] || echo --extra int8 --extra cli ) \
-	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	    --custom-compile-command "make lock" -o requirements/$$extra.txt; \
-	done
+	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra worker-cpu --extra int8 --extra cli -c requirements/dev.txt -o requirements/worker-cpu.txt
+	$(LOCK) requirements/peers.in -o requirements/peers.txt
+	echo "paddleclas==2.6.0" | $(LOCK) - --no-deps -o requirements/reference.txt
 
 clean: ## forget .venv and .cache
 	rm -rf $(VENV) .cache
