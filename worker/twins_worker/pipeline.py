@@ -1,16 +1,16 @@
 """From batches of rows to scored batches: fetch, decode and infer side by side, in order, in bounded memory."""
 
-import os
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 
 import numpy as np
 
 from twins.engines import Engine, Prediction
+from twins.engines.cores import available_cores
 from twins.errors import RequestError
 from twins.preprocess import MAX_PIXELS, Undecodable, read
 from twins_worker import ranking
@@ -35,7 +35,7 @@ class Flow:
     """Images on their way or waiting for a decoder."""
     fetch_ahead_bytes: int = 128 * 2**20
     """Their bytes: few large photographs, or many small ones."""
-    decode_threads: int = len(os.sched_getaffinity(0))
+    decode_threads: int = field(default_factory=available_cores)
     batches_ahead: int = 2
 
     @property

@@ -1,0 +1,210 @@
+"""A shard through a real engine: the right row for every image, the same rows however they came about."""
+
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import photographs
+import pyarrow as pa
+import pytest
+import steps
+import tiny_model
+from s3_server import S3Server
+
+from twins import engines
+from twins.errors import RequestError
+from twins_worker import infer, parts, plan
+from twins_worker.figures import Lineage
+from twins_worker.infer import Inferred, Model, Progress
+from twins_worker.pipeline import Flow
+from twins_worker.storage import open_place
+
+PER_PART = 1024
+"""Images a part, as the plan has it."""
+LABELS = tuple(f"class {number}" for number in range(tiny_model.CLASSES))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
+    weights = tiny_model.write(tmp_path_factory.mktemp("model") / "tiny")
+    engine = engines.load("onnxruntime", weights, precision="fp32", batch_size=None)
+    yield Model(engine, LABELS, LINEAGE)
+    engine.close()
+
+
+LINEAGE = Lineage(
+    job="holiday",
+    digest="",
+    plan="",
+    model="alt_gvt_small",
+    model_digest="0" * 64,
+    preprocessing_digest="1" * 64,
+    backend="onnxruntime",
+    precision="fp32",
+    versions={},
+)
+
+
+def folder(path: Path, files: dict[str, bytes]) -> Path:
+    path.mkdir(parents=True)
+    for name, data in files.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+def test_every_image_has_its_row(tmp_path: Path, model: Model) -> None:
+    pictures = folder(tmp_path / "in", photographs.some(6))
+    asked = steps.job(str(pictures), str(tmp_path / "out"))
+    plan.run(asked)
+    (pictures / "001.jpg").unlink()
+    (pictures / "002.jpg").write_bytes(photographs.jpeg(99))
+    done = infer.run(asked, 0, model)
+    rows = {Path(row["uri"]).name: row for row in steps.rows(asked).to_pylist()}
+    assert {name: row["error"] for name, row in rows.items()} == {
+        "000.jpg": None,
+        "001.jpg": "not_found",
+        "002.jpg": "changed",
+        "003.jpg": None,
+        "004.jpg": None,
+        "005.jpg": None,
+        "010-cut.jpg": "truncated",
+        "020-text.jpg": "not_an_image",
+        "030-empty.jpg": "truncated",
+    }
+    assert (rows["000.jpg"]["width"], rows["000.jpg"]["height"]) == (64, 48)
+    assert rows["000.jpg"]["label"] == LABELS[rows["000.jpg"]["class_id"]]
+    assert done.figures.images == 9
+    assert done.figures.failed == {"changed": 1, "not_an_image": 1, "not_found": 1, "truncated": 2}
+
+
+def test_objects_of_a_bucket(bucket: str, s3_server: S3Server, model: Model) -> None:
+    place = open_place(f"{bucket}in/", s3_server.storage)
+    for name, data in photographs.some(4).items():
+        place.put(name, data)
+    asked = steps.job(f"{bucket}in/", f"{bucket}out/", storage=s3_server.storage)
+    plan.run(asked)
+    s3_server.client.delete_object(Bucket=bucket[5:-1], Key="in/000.jpg")
+    place.put("001.jpg", photographs.jpeg(99))
+    infer.run(asked, 0, model)
+    errors = ["not_found", "changed", None, None, "truncated", "not_an_image", "truncated"]
+    assert steps.rows(asked)["error"].to_pylist() == errors
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shard of three parts, the last of which is small."""
+    return folder(tmp_path_factory.mktemp("many") / "in", photographs.some(2 * PER_PART + 20))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(many: Path, tmp_path_factory: pytest.TempPathFactory, model: Model) -> pa.Table:
+    asked = steps.job(str(many), str(tmp_path_factory.mktemp("undisturbed")))
+    plan.run(asked)
+    infer.run(asked, 0, model)
+    return steps.rows(asked)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        pytest.param(Flow(batch_images=7), id="in small batches"),
+        pytest.param(Flow(fetch_threads=1, decode_threads=1, batches_ahead=1), id="one at a time"),
+        pytest.param(Flow(fetch_ahead_bytes=1), id="with room for one image"),
+        pytest.param(Flow(batch_images=500, fetch_ahead=3), id="in batches larger than what is ahead"),
+    ],
+)
+def test_rows_are_the_same_whatever_the_flow(
+    flow: Flow, many: Path, undisturbed: pa.Table, tmp_path: Path, model: Model
+) -> None:
+    asked = steps.job(str(many), str(tmp_path))
+    plan.run(asked)
+    infer.run(asked, 0, model, flow=flow)
+    assert steps.rows(asked).equals(undisturbed)
+
+
+@pytest.mark.parametrize("lost", [(1,), (0, 2)], ids=str)
+def test_a_rerun_computes_what_is_missing_and_only_that(
+    lost: tuple[int, ...], many: Path, undisturbed: pa.Table, tmp_path: Path, model: Model
+) -> None:
+    asked = steps.job(str(many), str(tmp_path))
+    plan.run(asked)
+    infer.run(asked, 0, model)
+    for part in lost:
+        (tmp_path / parts.key(0, part)).unlink()
+    progress: list[Progress] = []
+    again = infer.run(asked, 0, model, on_progress=progress.append)
+    assert (again.parts_written, again.parts_found) == (len(lost), 3 - len(lost))
+    assert steps.rows(asked).equals(undisturbed)
+    assert progress[-1].done + progress[-1].found == progress[-1].total == len(undisturbed)
+
+
+def test_two_runs_of_a_shard_at_once_do_no_harm(
+    many: Path, undisturbed: pa.Table, tmp_path: Path, model: Model
+) -> None:
+    asked = steps.job(str(many), str(tmp_path))
+    plan.run(asked)
+    together = threading.Barrier(2)
+
+    def run(_: int) -> Inferred:
+        together.wait()
+        return infer.run(asked, 0, model)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(run, range(2)))
+    assert sum(each.parts_written for each in both) == 3
+    assert steps.rows(asked).equals(undisturbed)
+    assert sum(each.figures.images for each in both) == len(undisturbed)
+
+
+def test_a_finished_shard_is_left_as_it_is(many: Path, tmp_path: Path, model: Model) -> None:
+    asked = steps.job(str(many), str(tmp_path))
+    plan.run(asked)
+    infer.run(asked, 0, model)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir()}
+    assert infer.run(asked, 0, model).parts_written == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir()} == before
+
+
+def test_an_input_that_may_not_be_read_is_no_list_of_bad_images(
+    bucket: str, s3_server: S3Server, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_place(bucket, s3_server.storage).put("a.jpg", photographs.jpeg(0))
+    asked = steps.job(bucket, str(tmp_path / "out"), storage=s3_server.storage)
+    plan.run(asked)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(RequestError, match=r"input.uri: .* all of its first 1 images are forbidden") as refused:
+        infer.run(asked, 0, model)
+    assert refused.value.field == "input.uri"
+    assert not (tmp_path / "out/data").exists()
+
+
+@pytest.mark.parametrize("classes", [9, 1000])
+def test_a_model_of_other_classes_is_refused(classes: int, tmp_path: Path, model: Model) -> None:
+    pictures = folder(tmp_path / "in", photographs.some(1))
+    asked = steps.job(str(pictures), str(tmp_path / "out"), classes=classes)
+    plan.run(asked)
+    with pytest.raises(RequestError, match="is not what the model has, which is 10") as refused:
+        infer.run(asked, 0, model)
+    assert refused.value.field == "model.numClasses"
+
+
+def test_members_of_a_tar(tmp_path: Path, model: Model) -> None:
+    files = photographs.some(5)
+    (tmp_path / "in").mkdir()
+    with tarfile.open(tmp_path / "in/shard.tar", "w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    plain, packed = (
+        steps.job(str(folder(tmp_path / "plain", files)), str(tmp_path / "of-files")),
+        steps.job(str(tmp_path / "in"), str(tmp_path / "of-tar")),
+    )
+    for asked in (plain, packed):
+        plan.run(asked)
+        infer.run(asked, 0, model)
+    said = ["bytes", "error", "error_detail", "class_id", "score", "embedding"]
+    assert steps.rows(packed).select(said).equals(steps.rows(plain).select(said))
