@@ -1,7 +1,7 @@
 """What an earlier output already has: which of its rows are good, and which failed."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,7 +23,7 @@ from twins_worker.streams import ordered_map
 
 THREADS = 8
 DIGEST_BYTES = 16
-"""Of a row: that any of 10^8 falls together with one of 10^8 others happens once in 10^22 jobs."""
+"""Of a row, 120 bits and an end: one of 10^8 rows falls together with one of 10^8 others in one of 10^20 jobs."""
 
 Verdict = Callable[[Row], Skipped | None]
 
@@ -34,8 +34,13 @@ class Seen:
 
     digests: npt.NDArray[np.bytes_]
 
+    @classmethod
+    def of(cls, digests: Iterable[bytes]) -> "Seen":
+        """Of digests, or of many one after the other."""
+        return cls(np.sort(np.frombuffer(b"".join(digests), f"S{DIGEST_BYTES}")))
+
     def __contains__(self, values: tuple[str | None, ...]) -> bool:
-        wanted = np.bytes_(_digest(values))
+        wanted = np.bytes_(digest(values))
         at = int(np.searchsorted(self.digests, wanted))
         return at < len(self.digests) and bool(self.digests[at] == wanted)
 
@@ -65,7 +70,7 @@ def verdict(job: settings.Job) -> Verdict:
 def _good(job: settings.Job, uri: str) -> Seen:
     earlier = _Output.read(job, uri, "incremental.since")
     if earlier.models != {_model(job)}:
-        return Seen(np.array([], f"S{DIGEST_BYTES}"))
+        return Seen.of([])
     return _seen(earlier, ("uri", "etag"), pc.is_null)
 
 
@@ -75,7 +80,7 @@ def _failed(job: settings.Job, uri: str) -> Seen:
 
 def _seen(output: "_Output", columns: tuple[str, ...], chosen: Callable[[pa.ChunkedArray], pa.Array]) -> Seen:
     parts = ordered_map(partial(_digests, output.place, columns, chosen), output.paths, threads=THREADS, ahead=THREADS)
-    return Seen(np.sort(np.frombuffer(b"".join(parts), f"S{DIGEST_BYTES}")))
+    return Seen.of(parts)
 
 
 def _digests(place: Place, columns: tuple[str, ...], chosen: Callable[[pa.ChunkedArray], pa.Array], path: str) -> bytes:
@@ -86,11 +91,13 @@ def _digests(place: Place, columns: tuple[str, ...], chosen: Callable[[pa.Chunke
     with ranged.opened(place, found) as file:
         table = pq.ParquetFile(pa.PythonFile(file, mode="r")).read([*columns, "error"], use_threads=False)
     rows = table.filter(chosen(table["error"]))
-    return b"".join(map(_digest, zip(*(rows[name].to_pylist() for name in columns), strict=True)))
+    return b"".join(map(digest, zip(*(rows[name].to_pylist() for name in columns), strict=True)))
 
 
-def _digest(values: tuple[str | None, ...]) -> bytes:
-    return hashlib.blake2b(repr(values).encode(), digest_size=DIGEST_BYTES).digest()
+def digest(values: tuple[str | None, ...]) -> bytes:
+    """What stands for a row in ``Seen``."""
+    digest = hashlib.blake2b(repr(values).encode(), digest_size=DIGEST_BYTES - 1).digest()
+    return digest + b"."  # numpy takes zeros at the end for padding
 
 
 def _model(job: settings.Job) -> str:
