@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -345,6 +346,51 @@ def test_a_lost_server_is_unavailable_and_a_restarted_one_is_ridden_out(own_s3_s
     restart.join()
 
 
+class _Flaky(BaseHTTPRequestHandler):
+    """A listing of two pages, each of which comes at the third try."""
+
+    protocol_version = "HTTP/1.1"
+    tries = iter(range(6))
+
+    def do_GET(self) -> None:
+        number = next(self.tries)
+        page, attempt = divmod(number, 3)
+        body = PAGES[page].encode()
+        self.send_response(503 if attempt == 0 else 200)
+        self.send_header("Content-Length", str(len(body) if attempt else 0))
+        self.end_headers()
+        self.wfile.write(b"" if attempt == 0 else body[:100] if attempt == 1 else body)
+        self.close_connection = attempt == 1
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+PAGES = [
+    f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated><NextContinuationToken>t&amp;1</NextContinuationToken>"
+    f"<Contents><Key>{key}</Key><Size>1</Size></Contents></ListBucketResult>"
+    for truncated, key in [("true", "a"), ("false", "b")]
+]
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a web server in a thread."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_listing_survives_busy_answers_and_broken_ones(s3_credentials: None) -> None:
+    with serving(_Flaky) as endpoint:
+        place = open_place("s3://bucket/", settings.Storage(endpoint=endpoint, region="us-east-1"))
+        assert list(place.list()) == [Object("a", 1, None), Object("b", 1, None)]
+
+
 # Readers and web servers
 
 
@@ -370,13 +416,8 @@ class _Pages(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Pages) as url:
+        yield url
 
 
 def test_a_url_is_asked_for_as_it_is_written(site: str) -> None:

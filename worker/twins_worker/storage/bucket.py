@@ -122,7 +122,7 @@ class Bucket:
 
 
 def unquoted(etag: str | None) -> str | None:
-    return etag and etag.strip('"')
+    return etag.strip('"') or None if etag else None
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def failures(uri: str) -> Iterator[None]:
 
 
 def _failure(uri: str, error: Exception) -> StorageError:
-    code = next(iter(_CODE.findall(str(error))), "")
+    code, _ = code_and_message(str(error))
     if code in DENIED or isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return Forbidden(uri, told(error))
     if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "NoSuchBucket"}:
@@ -150,5 +150,10 @@ def _failure(uri: str, error: Exception) -> StorageError:
 def told(error: Exception) -> str:
     """One line of what a server or a library said: S3's code and message, else the status, else its first line."""
     text = str(error)
-    said = [*_CODE.findall(text)[:1], *_MESSAGE.findall(text)[:1]] or _STATUS.findall(text)[:1]
+    said = [part for part in code_and_message(text) if part] or _STATUS.findall(text)[:1]
     return ": ".join(said) or text.partition("\n")[0]
+
+
+def code_and_message(text: str) -> tuple[str, str]:
+    """Of the error that S3 sends, wherever in ``text`` it is; empty where it is not."""
+    return "".join(_CODE.findall(text)[:1]), "".join(_MESSAGE.findall(text)[:1])

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,45 +11,22 @@ import boto3
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-)
-from botocore.exceptions import (
-    ConnectionError as BotoConnectionError,
-)
-from botocore.parsers import ResponseParserError
-from botocore.utils import parse_timestamp
+from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from twins_worker import settings
-from twins_worker.storage import bucket
-from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, Unavailable
+from twins_worker.storage import boto, bucket
+from twins_worker.storage.place import Forbidden, Object
+from twins_worker.storage.s3_listing import Lister
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-NO_CREDENTIALS = (
-    "no credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod a "
-    "role; for a public bucket set AWS_SKIP_SIGNATURE=true"
-)
-
-_PASSING = (HTTPClientError, BotoConnectionError, CredentialRetrievalError, IncompleteReadError, ResponseParserError)
-"""What may be gone on another try, when boto3's own tries are spent."""
-
-_KINDS: dict[str, type[StorageError]] = {
-    "400": Forbidden,
-    "403": Forbidden,
-    "404": NotFound,
-    "412": Changed,
-    "416": Changed,
-    "NoSuchBucket": NotFound,
-}
+LIST_STALL_SECONDS = 10
+"""A page of a listing takes a fraction of a second."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +34,13 @@ class S3Bucket(bucket.Bucket):
     """Keys are exactly S3's: those that obstore cannot name (``a//b``, ``a/../b``, ``a/``) go through boto3."""
 
     client: Any
+    """boto3's."""
+    lister: Lister
 
     def list(self, prefix: str = "") -> Iterator[Object]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.name, Prefix=self.prefix + prefix, PaginationConfig={"PageSize": 1000}
-        )
-        with _failures(self.uri(prefix)):
-            for page in pages:
-                for found in page.get("Contents", ()):
-                    key = found["Key"][len(self.prefix) :]
-                    yield Object(key, found["Size"], bucket.unquoted(found.get("ETag")))
+        skip = len(self.prefix)
+        for found in self.lister.objects(self.prefix + prefix):
+            yield Object(found.key[skip:], found.bytes, found.etag) if skip else found
 
     def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
         if _obstore_can_name(self.prefix + key):
@@ -75,7 +48,7 @@ class S3Bucket(bucket.Bucket):
         conditions = {} if etag is None else {"IfMatch": f'"{etag}"'}
         if range is not None:
             conditions["Range"] = f"bytes={range[0]}-{range[1] - 1}"
-        with _failures(self.uri(key)):
+        with boto.failures(self.uri(key)):
             answer = self.client.get_object(Bucket=self.name, Key=self.prefix + key, **conditions)
             data: bytes = answer["Body"].read()
             return data
@@ -93,59 +66,55 @@ def open_bucket(name: str, prefix: str, storage: settings.Storage) -> S3Bucket:
     """
     uri = f"s3://{name}/"
     unsigned = os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true"}
-    with _failures(uri):
-        session = _session(storage.region)
+    with boto.failures(uri):
+        session = boto3.Session(botocore_session=botocore.session.get_session(), region_name=storage.region)
         if not unsigned and session.get_credentials() is None:
-            raise Forbidden(uri, NO_CREDENTIALS)
-        client = _client(session, storage.endpoint, unsigned=unsigned)
-        endpoint = _endpoint_of_its_own(client.meta.endpoint_url)
-        config: S3Config = {"region": client.meta.region_name}
-        if endpoint:
-            config["endpoint"] = endpoint
-        elif storage.region is None:
-            config["region"] = _region(client, name)
-        if unsigned:
-            config["skip_signature"] = True
-    store = S3Store(
+            raise Forbidden(uri, boto.NO_CREDENTIALS)
+        client = _client(session, storage.endpoint, session.region_name or "us-east-1", unsigned=unsigned)
+        if storage.region is None and _endpoint_of_its_own(client) is None:
+            client = _client(session, None, _region(client, name), unsigned=unsigned)
+    store = _store(name, session, client, unsigned=unsigned)
+    return S3Bucket(uri, prefix, store, client, Lister(name, client, _http(client)))
+
+
+def _client(session: boto3.Session, endpoint: str | None, region: str, *, unsigned: bool) -> Any:
+    config = Config(
+        connect_timeout=bucket.CONNECT_SECONDS,
+        read_timeout=bucket.STALL_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 5},
+        s3={"addressing_style": "path"},
+        signature_version=UNSIGNED if unsigned else "s3v4",
+    )
+    return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+
+
+def _store(name: str, session: boto3.Session, client: Any, *, unsigned: bool) -> S3Store:
+    config: S3Config = {"region": client.meta.region_name, "skip_signature": unsigned}
+    if endpoint := _endpoint_of_its_own(client):
+        config["endpoint"] = endpoint
+    # botocore renews what expires ten minutes ahead: what it gives is good for five.
+    provider = None if unsigned else Boto3CredentialProvider(session, ttl=timedelta(minutes=5))
+    return S3Store(
         name,
         config=config,
         client_options=bucket.client_options(plain_http=(endpoint or "").startswith("http://")),
         retry_config=bucket.retry_options(),
-        # botocore renews what expires ten minutes ahead: what it gives is good for five.
-        credential_provider=None if unsigned else Boto3CredentialProvider(session, ttl=timedelta(minutes=5)),
+        credential_provider=provider,
     )
-    return S3Bucket(uri, prefix, store, client)
 
 
-def _session(region: str | None) -> boto3.Session:
-    session = botocore.session.get_session()
-    # A listing is mostly dates; botocore's own parser of them is three quarters of its cost.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
-    return boto3.Session(botocore_session=session, region_name=region)
-
-
-def _timestamp(text: Any) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        parsed: datetime = parse_timestamp(text)
-        return parsed
-
-
-def _client(session: boto3.Session, endpoint: str | None, *, unsigned: bool) -> Any:
-    config = Config(
-        connect_timeout=bucket.CONNECT_SECONDS,
-        read_timeout=10,  # a page of a listing takes a fraction of a second
-        retries={"mode": "standard", "total_max_attempts": 11},
-        signature_version=UNSIGNED if unsigned else None,
-        **({"s3": {"addressing_style": "path"}} if endpoint else {}),
+def _http(client: Any) -> URLLib3Session:
+    """Sends what ``client`` signs, through the proxies and with the authorities that boto3 would use."""
+    return URLLib3Session(
+        verify=botocore.session.get_session().get_config_variable("ca_bundle") or True,
+        proxies=get_environ_proxies(client.meta.endpoint_url),
+        timeout=(bucket.CONNECT_SECONDS, LIST_STALL_SECONDS),
     )
-    region = session.region_name or "us-east-1"
-    return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
 
 
-def _endpoint_of_its_own(url: str) -> str | None:
-    """Where requests go unless to Amazon: settings, environment and profile have all had their say in ``url``."""
+def _endpoint_of_its_own(client: Any) -> str | None:
+    """Where requests go unless to Amazon: settings, environment and profile have all had their say in it."""
+    url: str = client.meta.endpoint_url
     return None if "amazonaws.com" in (urlsplit(url).hostname or "") else url
 
 
@@ -161,29 +130,3 @@ def _region(client: Any, name: str) -> str:
 
 def _obstore_can_name(key: str) -> bool:
     return key.isprintable() and not any(part in ("", ".", "..") for part in key.split("/"))
-
-
-@contextmanager
-def _failures(uri: str) -> Iterator[None]:
-    """boto3's errors as those of a ``Place``."""
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise Forbidden(uri, NO_CREDENTIALS) from error
-    except ClientError as error:
-        raise _failure(uri, error) from error
-    except _PASSING as error:
-        raise Unavailable(uri, _line(error)) from error
-    except BotoCoreError as error:  # a profile that does not exist, half a key, a login that ran out
-        raise Forbidden(uri, _line(error)) from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _failure(uri: str, error: ClientError) -> StorageError:
-    said = error.response.get("Error", {})
-    code, status = said.get("Code", ""), str(error.response["ResponseMetadata"]["HTTPStatusCode"])
-    kind = Forbidden if code in bucket.DENIED else _KINDS.get(code, _KINDS.get(status, Unavailable))
-    return kind(uri, ": ".join(part for part in (code, said.get("Message")) if part))
