@@ -33,9 +33,14 @@ class Header:
     width: int
     height: int
     buffer_bytes: int = 0
-    """The largest working buffer that the file asks its decoder for beside the picture, where it can ask (TIFF)."""
+    """The largest working buffer that the file asks its decoder for beside the picture, where it can ask."""
+    least_bytes: int = 0
+    """What a whole file of that size takes at the very least, where its coding has such a bound."""
     passes: int = 1
     """How often the decoder walks over the whole picture (scans of a JPEG)."""
+
+    def __str__(self) -> str:
+        return f"a {self.format} of {self.width} x {self.height} pixels"
 
 
 def read(data: bytes) -> Header:
@@ -96,20 +101,36 @@ def _jpeg_frame(data: bytes, at: int) -> Header:
     scan = data.find(b"\xff\xda", at)
     (scanned,) = struct.unpack_from("B", data, scan + 4)
     one_scan = data[at] not in _PROGRESSIVE and scanned == components
-    return Header("JPEG", width, height, passes=1 if one_scan else data.count(b"\xff\xda", at))
+    passes = 1 if one_scan else data.count(b"\xff\xda", at)
+    least_bytes = width * height // (64 * 8) if data[at] in _HUFFMAN else 0  # a bit for each block of 8 x 8
+    return Header("JPEG", width, height, passes=passes, least_bytes=least_bytes)
 
 
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01, 0xFF}
 
 
 def _png(data: bytes) -> Header:
-    """RFC 2083: IHDR is the first chunk."""
-    kind, width, height = struct.unpack_from(">4sII", data, 12)
+    """PNG, third edition: IHDR is the first chunk, IEND the last, and each says how long it is.
+
+    All are looked at, since OpenCV makes room for what a chunk says before it looks whether that is there.
+    """
+    kind, width, height, depth, colour = struct.unpack_from(">4sIIBB", data, 12)
     if kind != b"IHDR":
         raise Undecodable("not_an_image", "a PNG whose first chunk is not IHDR")
-    return Header("PNG", width, height)
+    at = 8
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if at > len(data):
+            raise Undecodable("truncated", f"a PNG that ends within a chunk, after {len(data)} bytes")
+    row_bytes = 1 + width * depth * _PNG_CHANNELS.get(colour, 1) // 8
+    return Header("PNG", width, height, least_bytes=height * row_bytes // 1032)  # deflate's best
+
+
+_PNG_CHANNELS = MappingProxyType({0: 1, 2: 3, 3: 1, 4: 2, 6: 4})
 
 
 def _gif(data: bytes) -> Header:
@@ -134,8 +155,9 @@ def _riff(data: bytes) -> Header:
     if form != b"WEBP":
         raise Undecodable("not_an_image", "a RIFF file that is no WebP")
     if chunk == b"VP8X":
-        low_w, high_w, low_h, high_h = struct.unpack_from("<HBHB", data, 24)
-        return Header("WebP", (low_w | high_w << 16) + 1, (low_h | high_h << 16) + 1)
+        flags, low_w, high_w, low_h, high_h = struct.unpack_from("<B3xHBHB", data, 20)
+        width, height = (low_w | high_w << 16) + 1, (low_h | high_h << 16) + 1
+        return Header("WebP", width, height, buffer_bytes=8 * width * height if flags & _ANIMATED else 0)
     if chunk == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return Header("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
@@ -143,6 +165,9 @@ def _riff(data: bytes) -> Header:
         width, height = struct.unpack_from("<HH", data, 26)
         return Header("WebP", width & 0x3FFF, height & 0x3FFF)
     raise Undecodable("not_an_image", "a WebP without a picture")
+
+
+_ANIMATED = 0x02  # two canvases with alpha
 
 
 def _tiff(data: bytes) -> Header:

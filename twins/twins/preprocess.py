@@ -65,6 +65,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """
     header = image_header.read(data)
     _admit(header, min(max_pixels, MAX_PIXELS))
+    if len(data) < header.least_bytes:
+        raise Undecodable("truncated", f"{header}, which cannot be whole in {len(data)} bytes")
     try:
         pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as failure:
@@ -75,15 +77,14 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Pixels:
 
 
 def _admit(header: image_header.Header, max_pixels: int) -> None:
-    size = f"{header.format} of {header.width} x {header.height} pixels"
     if header.width * header.height > max_pixels:
-        raise Undecodable("too_large", f"{size}; the limit is {max_pixels} pixels")
+        raise Undecodable("too_large", f"{header}; the limit is {max_pixels} pixels")
     if max(header.width, header.height) > MAX_SIDE:
-        raise Undecodable("too_large", f"{size}; the limit is {MAX_SIDE} a side")
+        raise Undecodable("too_large", f"{header}; the limit is {MAX_SIDE} a side")
     if header.buffer_bytes > 4 * max_pixels:
-        raise Undecodable("too_large", f"{size} that needs {header.buffer_bytes} bytes to decode")
+        raise Undecodable("too_large", f"{header} that needs {header.buffer_bytes} bytes to decode")
     if header.passes > MAX_PASSES:
-        raise Undecodable("too_large", f"{size} in {header.passes} scans; the limit is {MAX_PASSES}")
+        raise Undecodable("too_large", f"{header} in {header.passes} scans; the limit is {MAX_PASSES}")
 
 
 def _refused(header: image_header.Header, data: bytes) -> Undecodable:
