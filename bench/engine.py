@@ -105,7 +105,7 @@ def _serve(name: str, models: Path, count: int, pipe: Connection) -> None:
 
 def write_models(network: str, folder: Path, precisions: tuple[str, ...]) -> None:
     """Ours and PaddleClas' with the same weights, below ``folder``."""
-    built = model.build(network)
+    built = model.build(network, initialise=False)
     built.set_state_dict(paddleclas_model.random_weights(built, SEED))
     export.export(built, registry.network(network), folder / "ours")
     if "int8" in precisions:

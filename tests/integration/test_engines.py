@@ -25,7 +25,7 @@ needs_bf16 = pytest.mark.skipif(not HAS_BF16, reason="this processor has no bf16
 
 
 def network(name: str) -> model.Twins:
-    built = model.build(name)
+    built = model.build(name, initialise=False)
     built.set_state_dict(paddleclas_model.random_weights(built, seed=0))
     built.eval()
     return built

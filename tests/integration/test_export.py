@@ -16,7 +16,7 @@ SMALL = "alt_gvt_small"
 
 
 def network(name: str = SMALL, seed: int = 0, num_classes: int = 1000) -> model.Twins:
-    built = model.build(name, num_classes)
+    built = model.build(name, num_classes, initialise=False)
     built.set_state_dict(paddleclas_model.random_weights(built, seed))
     return built
 

@@ -130,7 +130,7 @@ def _forget_layer_names(program: Path) -> None:
 
 
 def _copy(network: model.Twins, spec: Network) -> model.Twins:
-    copy = model.build(spec.name, network.head.weight.shape[1])
+    copy = model.build(spec.name, network.head.weight.shape[1], initialise=False)
     copy.set_state_dict(network.state_dict())
     copy.eval()
     return copy

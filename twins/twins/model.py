@@ -8,6 +8,7 @@ written, four dimensions and one transpose a window partition, is what inference
 """
 
 import math
+from contextlib import nullcontext
 from itertools import pairwise
 
 import paddle
@@ -59,19 +60,21 @@ class Twins(nn.Layer):
         return self.norm(tokens).mean(axis=1)
 
 
-def build(name: str, num_classes: int = 1000, drop_path: float | None = None) -> Twins:
+def build(name: str, num_classes: int = 1000, drop_path: float | None = None, *, initialise: bool = True) -> Twins:
     """The network called ``name``, randomly initialised, in training mode.
 
     Args:
         name: one of ``twins.registry.NETWORKS``.
         num_classes: width of the classifier.
         drop_path: rate of stochastic depth; by default the one that the network was published with.
+        initialise: whether to draw weights; if not, load every one of them before the network is used.
 
     Raises:
         RequestError: there is no network of that name.
     """
     spec = registry.network(name)
-    return Twins(spec, num_classes, spec.drop_path if drop_path is None else drop_path)
+    with nullcontext() if initialise else paddle.LazyGuard():
+        return Twins(spec, num_classes, spec.drop_path if drop_path is None else drop_path)
 
 
 def _stage(spec: registry.Network, stage: int, drops: list[float]) -> list["Block"]:
