@@ -96,6 +96,7 @@ def test_a_file_that_is_no_weights_is_a_clear_error(content: bytes, said: str, t
     [
         pytest.param("/no/such/file.pdparams", "is not there", id="a path that leads nowhere"),
         pytest.param("file:///no/such/file.pdparams", "is not there", id="a file URI that leads nowhere"),
+        pytest.param("/", "is a folder", id="a folder"),
         pytest.param("ftp://host/file.pdparams", "is of no kind that weights come from", id="a scheme not spoken"),
         pytest.param("random:", "names no seed", id="no seed"),
         pytest.param("random:-1", "names no seed", id="a negative seed"),
@@ -104,16 +105,6 @@ def test_a_file_that_is_no_weights_is_a_clear_error(content: bytes, said: str, t
 def test_what_names_no_weights_is_a_clear_error(uri: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=said):
         weights.resolve(uri, NETWORK, tmp_path)
-
-
-def test_a_folder_is_an_exported_model_with_a_digest_of_its_files(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"graph")
-    (tmp_path / "export.json").write_text("{}")
-    first = weights.resolve(str(tmp_path), NETWORK, tmp_path / "cache")
-    (tmp_path / "model.onnx").write_bytes(b"other")
-    second = weights.resolve(str(tmp_path), NETWORK, tmp_path / "cache")
-    assert first.path == second.path == tmp_path
-    assert first.digest != second.digest
 
 
 SHAPES = {"patch.weight": (64, 3, 4, 4), "fc.weight": (64, 128), "fc.bias": (128,), "norm.weight": (64,)}

@@ -28,7 +28,7 @@ RANDOM_VERSION = 1
 
 @dataclass(frozen=True)
 class Resolved:
-    """Weights that are at hand: a file (or the folder of an exported model), or a seed to draw them from."""
+    """Weights that are at hand: a file, or a seed to draw them from."""
 
     uri: str
     digest: str
@@ -95,20 +95,9 @@ def _local(where: str) -> Resolved:
         raise RequestError(FIELD, where, "is of no kind that weights come from", "Give a path, https:// or s3://.")
     if not path.exists():
         raise RequestError(FIELD, where, "is not there", f"Check the path. {download.WAY_OUT}")
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    return Resolved(where, _digest(files), path=path)
-
-
-def _digest(files: list[Path]) -> str:
-    """Of one file, its own SHA-256; of several, of their names and theirs."""
-    if len(files) == 1:
-        return _sha256(files[0])
-    return hashlib.sha256("".join(f"{file.name} {_sha256(file)}\n" for file in files).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if path.is_dir():
+        raise RequestError(FIELD, where, "is a folder, and no exported model", "Give a .pdparams file.")
+    return Resolved(where, hashlib.sha256(path.read_bytes()).hexdigest(), path=path)
 
 
 def read(path: Path) -> dict[str, npt.NDArray[Any]]:
