@@ -74,6 +74,11 @@ def test_an_incremental_plan_waits_for_prepare(tmp_path: Path, images: Path) -> 
         plan.run(job(tmp_path, incremental=since))
 
 
+def test_images_are_those_of_the_input_whatever_was_done_earlier(tmp_path: Path, images: Path) -> None:
+    asked = job(tmp_path, incremental=Incremental(since=finish(tmp_path, "model a")))
+    assert [Path(row.uri).name for row in listing.images(asked)] == ["changed.jpg", "failed.jpg", "good.jpg"]
+
+
 def test_a_retry_has_only_what_failed(tmp_path: Path, images: Path) -> None:
     earlier = finish(tmp_path, "model a")
     (images / "new.jpg").write_bytes(b"1")

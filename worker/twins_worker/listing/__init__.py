@@ -23,8 +23,9 @@ TAR_THREADS = 8
 
 
 def images(job: settings.Job) -> Iterator[Row]:
-    """The rows of ``entries`` alone."""
-    return (entry for entry in entries(job) if isinstance(entry, Row))
+    """The images of the input as ``entries`` has them, whatever an earlier output has of them."""
+    found = _found(job, _output(job))
+    return (entry for entry in _limited(found, job.input.limit) if isinstance(entry, Row))
 
 
 def entries(job: settings.Job) -> Iterator[Entry]:
@@ -35,9 +36,13 @@ def entries(job: settings.Job) -> Iterator[Entry]:
         Unavailable: the storage is away for now.
     """
     passed_over = earlier.verdict(job)
-    output = open_place(job.output.uri, job.storage, field="output.uri").root
-    chosen = (entry if isinstance(entry, Skipped) else passed_over(entry) or entry for entry in _found(job, output))
+    found = _found(job, _output(job))
+    chosen = (entry if isinstance(entry, Skipped) else passed_over(entry) or entry for entry in found)
     yield from _limited(chosen, job.input.limit)
+
+
+def _output(job: settings.Job) -> str:
+    return open_place(job.output.uri, job.storage, field="output.uri").root
 
 
 def _limited(found: Iterable[Entry], limit: int | None) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore
 
 from twins.errors import RequestError
@@ -62,24 +63,33 @@ def open_place(uri: str, storage: settings.Storage, *, field: str = "uri") -> Pl
     """The place at ``uri``: a folder, a bucket or the part of one below a prefix, a web server (read only).
 
     Raises:
-        RequestError: as ``split``.
+        RequestError: as ``split``, or the environment does not say how to open it.
         StorageError: there are no credentials, or Amazon could not be asked for the bucket's region.
     """
     root, key = split(uri, field=field)
     scheme, _, host = root.removesuffix("/").partition("://")
     prefix = key.removesuffix("/") + "/" if key else ""
-    client, retry = bucket.client_options(plain_http=False), bucket.retry_options()
     match scheme:
         case "file":
             return Folder(Path("/", key))
         case "s3":
             return s3.open_bucket(host, prefix, storage)
-        case "gs":
-            return Bucket(root, prefix, GCSStore(host, client_options=client, retry_config=retry))
-        case "az":
-            return Bucket(root, prefix, AzureStore(host, client_options=client, retry_config=retry))
+        case "gs" | "az":
+            return _open_bucket(root, prefix, uri, field)
         case _:
             return Site(root + prefix)
+
+
+def _open_bucket(root: str, prefix: str, uri: str, field: str) -> Bucket:
+    """Of Google's or Azure's, with the credentials that obstore finds."""
+    scheme, _, name = root.removesuffix("/").partition("://")
+    client, retry = bucket.client_options(plain_http=False), bucket.retry_options()
+    make = GCSStore if scheme == "gs" else AzureStore
+    try:
+        return Bucket(root, prefix, make(name, client_options=client, retry_config=retry))
+    except BaseError as error:
+        remedy = "Set it in the environment, as AZURE_STORAGE_ACCOUNT_NAME or GOOGLE_APPLICATION_CREDENTIALS."
+        raise RequestError(field, uri, f"cannot be opened: {bucket.told(error)}", remedy) from error
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Folder:
 
     @property
     def root(self) -> str:
-        return self.uri("").rstrip("/") + "/"
+        return self.uri("")
 
     def below(self, folder: str) -> "Folder":
         return Folder(self.path / folder)
