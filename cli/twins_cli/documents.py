@@ -1,6 +1,7 @@
 """YAML as Kubernetes reads it: strictly, JSON's types only."""
 
 import re
+import sys
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,14 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.012345
 
 
 def read(path: Path) -> tuple[dict[str, Any], ...]:
-    """The documents in a file, empty ones left out.
+    """The documents in a file (``-`` is standard input), empty ones left out.
 
     Raises:
         RequestError: the file cannot be read or is not YAML of objects.
     """
     try:
-        text = path.read_bytes()[: MAX_BYTES + 1]
+        with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise RequestError("-f", path, f"cannot be read: {error.strerror}", "Name a file that is there.") from error
     if len(text) > MAX_BYTES:

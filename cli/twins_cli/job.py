@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from twins.errors import RequestError
 from twins_cli.resource import Resource
@@ -38,7 +39,7 @@ def job(resource: Resource) -> Job:
 
 
 def local_job(resource: Resource) -> Job:
-    """As ``job``, for this machine.
+    """As ``job``, for this machine: a ``file://`` becomes the path that it means.
 
     Raises:
         RequestError: it asks for what only a cluster has.
@@ -48,7 +49,17 @@ def local_job(resource: Resource) -> Job:
             raise RequestError(field, value, "is a volume of a cluster", "Here, name its files by file:///PATH.")
     if resource.body["spec"].get("dryRun") is not None:
         raise RequestError("spec.dryRun", None, "is for a cluster", "Here, use twins plan -f, or set spec.input.limit.")
-    return job(resource)
+    return job(Resource({**resource.body, "spec": _with_paths(resource.body["spec"])}))
+
+
+def _with_paths(node: Any) -> Any:
+    match node:
+        case dict():
+            return {name: _with_paths(value) for name, value in node.items()}
+        case str() if node.startswith("file://"):
+            return unquote(node.removeprefix("file://"))
+        case _:
+            return node
 
 
 def _without_cluster_fields(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -38,6 +38,11 @@ def parse(text: str) -> tuple[Resource, ...]:
     return _resources(documents.parse(text.encode(), "text"), "text")
 
 
+def made(spec: Mapping[str, Any], name: str) -> Resource:
+    """A TwinsJob of that spec."""
+    return _resource({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": dict(spec)})
+
+
 def only(resources: tuple[Resource, ...], name: str) -> Resource:
     """The one of a file from which one is expected.
 
