@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command import Twins
 from s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 
@@ -42,3 +43,15 @@ def s3_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def bucket(s3_server: S3Server, s3_credentials: None) -> str:
     """The URI of a new, empty bucket on ``s3_server``, ending in a slash."""
     return f"s3://{s3_server.create_bucket()}/"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command's cache of exported models: one for all tests."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def twins(models: Path, tmp_path: Path) -> Twins:
+    """The command, in a folder of the test's own."""
+    return Twins(tmp_path, models)

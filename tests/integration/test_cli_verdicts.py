@@ -65,7 +65,8 @@ def edited(case: Mapping[str, Any]) -> str:
     return twinsjob(without_nulls(merged(merged(MINIMAL, EDITED), case.get("spec", {}))))
 
 
-GOOD = [pytest.param(created(case), id=case["says"]) for case in TABLE["good"]]
+EXAMPLES = [pytest.param(file.read_text(), id=file.name) for file in sorted((ROOT / "examples").glob("*.yaml"))]
+GOOD = [pytest.param(created(case), id=case["says"]) for case in TABLE["good"]] + EXAMPLES
 BAD = [pytest.param(created(case), case["field"], id=case["says"]) for case in TABLE["bad"]]
 EDITS = [pytest.param(edited(case), case.get("field"), id=case["says"]) for case in TABLE["edits"]]
 

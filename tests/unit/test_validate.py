@@ -181,3 +181,13 @@ def test_what_only_a_cluster_has_is_refused_here(text: str, field: str) -> None:
     with pytest.raises(RequestError) as refused:
         local_job(one(text))
     assert refused.value.field == field
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", [pytest.param(file, id=file.name) for file in EXAMPLES])
+def test_examples_are_good_and_become_jobs(file: Path) -> None:
+    example = resource.only(resource.read(file), file.name)
+    assert resource.problems(example) == ()
+    assert job(example).name == example.name
