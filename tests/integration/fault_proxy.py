@@ -34,44 +34,66 @@ class Reset(Exception):
     """Raised by a fault: the client's connection ends in a reset, at once."""
 
 
-Forward = Callable[[], bytes]
-"""Passes a request on to the server; its response, whole."""
-Fault = Callable[[Request, Forward], bytes]
+@dataclass(frozen=True)
+class Server:
+    """What is behind the proxy. Every request has a connection of its own."""
+
+    port: int
+
+    def answers(self, request: Request) -> bytes:
+        """The response, whole."""
+        with self._connection() as server, server.makefile("rb") as stream:
+            server.sendall(request.head + request.body)
+            return _response(stream, request.method)
+
+    def hears_half(self, request: Request) -> None:
+        """It gets the first half of the body, and then the end of the connection."""
+        with self._connection() as server:
+            server.sendall(request.head + request.body[: len(request.body) // 2])
+
+    def _connection(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), TIMEOUT_SECONDS)
+
+
+Fault = Callable[[Request, Server], bytes]
 """What the client gets for a request."""
 
 
-def passes(request: Request, forward: Forward) -> bytes:
-    return forward()
+def passes(request: Request, server: Server) -> bytes:
+    return server.answers(request)
 
 
-def refuses(request: Request, forward: Forward) -> bytes:
+def refuses(request: Request, server: Server) -> bytes:
     """503, and the server hears nothing."""
     return b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n%b" % (len(_ERROR), _ERROR)
 
 
-def resets(request: Request, forward: Forward) -> bytes:
+def resets(request: Request, server: Server) -> bytes:
     """The connection breaks before the server hears anything."""
     raise Reset
 
 
-def resets_after(request: Request, forward: Forward) -> bytes:
-    """The server does what it is asked, and the client never hears of it."""
-    forward()
+def halves(request: Request, server: Server) -> bytes:
+    """The connection breaks in the middle of the request."""
+    server.hears_half(request)
     raise Reset
 
 
-def cuts(request: Request, forward: Forward) -> bytes:
+def forgets(request: Request, server: Server) -> bytes:
+    """The server does what it is asked, and the client never hears of it."""
+    server.answers(request)
+    raise Reset
+
+
+def cuts(request: Request, server: Server) -> bytes:
     """Half of the response, then the end of the connection."""
-    response = forward()
+    response = server.answers(request)
     return response[: len(response) - len(_body(response)) // 2 - 1]
 
 
-def slowly(seconds: float) -> Fault:
-    def fault(request: Request, forward: Forward) -> bytes:
-        time.sleep(seconds)
-        return forward()
-
-    return fault
+def dawdles(request: Request, server: Server) -> bytes:
+    time.sleep(0.2)
+    return server.answers(request)
 
 
 @dataclass
@@ -108,19 +130,13 @@ class FaultProxy:
             while (request := _request(client, stream)) is not None:
                 self.requests.append(request)
                 try:
-                    response = self.fault(request, lambda request=request: self._forward(request))
+                    response = self.fault(request, Server(self.port))
                 except (Reset, OSError):
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
                 client.sendall(response)
                 if not _whole(request, response):
                     return
-
-    def _forward(self, request: Request) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT_SECONDS) as server:
-            server.sendall(request.head + request.body)
-            with server.makefile("rb") as stream:
-                return _response(stream, request.method)
 
 
 def _request(client: socket.socket, stream: BinaryIO) -> Request | None:
@@ -137,6 +153,8 @@ def _response(stream: BinaryIO, method: str) -> bytes:
     head = _head(stream)
     while head.startswith(b"HTTP/1.1 100"):
         head = _head(stream)
+    if not head:
+        raise ConnectionError("the server is gone")
     if method == "HEAD" or head.split()[1] in {b"204", b"304"}:
         return head
     if _headers(head).get("transfer-encoding") == "chunked":

@@ -25,6 +25,8 @@ class Batch:
 
     part: int
     rows: Sequence[Row]
+    last: bool
+    """Whether it ends the part."""
 
     def __post_init__(self) -> None:
         count = len(self.rows)

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import Literal
 
 import pyarrow as pa
@@ -162,8 +160,9 @@ def _written(
 
 def _batches(shard: _Shard, size: int) -> Iterator[Batch]:
     for part in shard.missing:
-        for rows in batched(rows_from(shard.rows(part)), size):
-            yield Batch(part, rows)
+        rows = shard.rows(part)
+        for number, batch in enumerate(batched(rows_from(rows), size), start=1):
+            yield Batch(part, batch, last=number * size >= len(rows))
 
 
 def _told(
@@ -178,12 +177,15 @@ def _told(
 
 
 def _parts(job: Job, outcomes: Iterable[Scored]) -> Iterator[_Part]:
-    meter = Meter()
-    for number, batches in groupby(outcomes, key=attrgetter("part")):
-        part = joined([each.outcomes for each in batches])
-        if number == 0:
-            _refuse_forbidden(job, part)
-        yield _Part(number, part, meter.figures(part))
+    meter, batches = Meter(), list[Outcomes]()
+    for each in outcomes:
+        batches.append(each.outcomes)
+        if each.last:
+            part = joined(batches)
+            batches.clear()
+            if each.part == 0:
+                _refuse_forbidden(job, part)
+            yield _Part(each.part, part, meter.figures(part))
 
 
 def _refuse_forbidden(job: Job, first: Outcomes) -> None:

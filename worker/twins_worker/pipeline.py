@@ -4,8 +4,6 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
 
 import numpy as np
 
@@ -71,6 +69,8 @@ class Scored:
     """What became of a batch of ``part``."""
 
     part: int
+    last: bool
+    """Whether it ends the part."""
     outcomes: Outcomes
 
 
@@ -111,7 +111,7 @@ class _Fetched:
 
 
 def _fetched(slots: Iterable[_Slot], fetch: Fetch, flow: Flow) -> Generator[_Fetched, None, None]:
-    def one(slot: _Slot) -> _Fetched:
+    def fetch_one(slot: _Slot) -> _Fetched:
         watch = Stopwatch()
         data = fetch(slot.row)
         slot.batch.seconds[slot.index, :2] = watch.wall, watch.cpu
@@ -120,11 +120,11 @@ def _fetched(slots: Iterable[_Slot], fetch: Fetch, flow: Flow) -> Generator[_Fet
     def share(slot: _Slot) -> float:
         return min(slot.row.bytes or UNKNOWN_BYTES, MAX_BYTES) / flow.fetch_ahead_bytes
 
-    return ordered_map(one, slots, threads=flow.fetch_threads, ahead=flow.fetch_ahead, weigh=share)
+    return ordered_map(fetch_one, slots, threads=flow.fetch_threads, ahead=flow.fetch_ahead, weigh=share)
 
 
 def _decoded(fetched: Iterable[_Fetched], flow: Flow) -> Generator[_Slot, None, None]:
-    def one(fetched: _Fetched) -> _Slot:
+    def decode_one(fetched: _Fetched) -> _Slot:
         slot, watch = fetched.slot, Stopwatch()
         _fill(slot.batch, slot.index, fetched.data)
         slot.batch.seconds[slot.index, 2:] = watch.wall, watch.cpu
@@ -133,7 +133,7 @@ def _decoded(fetched: Iterable[_Fetched], flow: Flow) -> Generator[_Slot, None, 
     def share(fetched: _Fetched) -> float:
         return 0.0 if isinstance(fetched.data, Failure) else len(fetched.data) / flow.fetch_ahead_bytes
 
-    return ordered_map(one, fetched, threads=flow.decode_threads, ahead=flow.decode_ahead, weigh=share)
+    return ordered_map(decode_one, fetched, threads=flow.decode_threads, ahead=flow.decode_ahead, weigh=share)
 
 
 def _fill(batch: Batch, index: int, data: bytes | Failure) -> None:
@@ -151,10 +151,10 @@ def _fill(batch: Batch, index: int, data: bytes | Failure) -> None:
 
 
 def _filled(slots: Iterable[_Slot]) -> Iterator[Batch]:
-    for batch, filled in groupby(slots, key=attrgetter("batch")):
-        for _ in filled:
-            pass
-        yield batch
+    """Slots come in order: with its last one, a batch is filled."""
+    for slot in slots:
+        if slot.index == len(slot.batch.rows) - 1:
+            yield slot.batch
 
 
 def _ranked(batches: Iterable[Batch], engine: Engine, expected: Expected) -> Iterator[Scored]:
@@ -163,7 +163,7 @@ def _ranked(batches: Iterable[Batch], engine: Engine, expected: Expected) -> Ite
         start = time.perf_counter()
         prediction = _prediction(batch, engine, expected)
         seconds = time.perf_counter() - start
-        yield Scored(batch.part, _outcomes(batch, prediction, expected, seconds, start - waiting))
+        yield Scored(batch.part, batch.last, _outcomes(batch, prediction, expected, seconds, start - waiting))
         waiting = time.perf_counter()
 
 

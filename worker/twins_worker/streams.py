@@ -30,7 +30,7 @@ def ordered_map(
     An error of ``fn`` or of ``items`` is raised at its place, after the results that precede it. Closing drops
     what waits, and returns when the calls that run have returned.
     """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=f"map-{getattr(fn, '__name__', 'items')}")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=getattr(fn, "__name__", "map"))
     tasks = _submitted(pool, fn, items, weigh)
     window: deque[tuple[Future[R], float]] = deque()
     held = 0.0
