@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -120,3 +121,67 @@ def test_only_what_one_machine_may_do_is_marked_as_forbidden_in_a_cluster() -> N
 
 def test_every_rule_says_what_to_do() -> None:
     assert [rule for rule in rules(WHOLE) if "; " not in rule["message"] and "must be" not in rule["message"]] == []
+
+
+STATUS = {
+    "observedGeneration": 2,
+    "phase": "Running",
+    "conditions": [
+        {
+            "type": "Running",
+            "status": "False",
+            "observedGeneration": 2,
+            "lastTransitionTime": "2026-08-01T10:00:00Z",
+            "reason": "QuotaExceeded",
+            "message": "couldn't assign flavors to pod set main: insufficient quota for cpu",
+        }
+    ],
+    "selector": "twins.dev/job=holiday",
+    "startTime": "2026-08-01T09:00:00Z",
+    "estimatedCompletionTime": "2026-08-01T11:19:00Z",
+    "done": "41%",
+    "rate": "8.9k/s",
+    "remaining": "1h19m",
+    "imagesPerSecond": 8900,
+    "images": {"planned": 1_200_000, "succeeded": 492_000, "failed": 37, "skipped": 12},
+    "shards": {"total": 147, "active": 8, "succeeded": 60, "failed": 1, "failedIndexes": "17"},
+    "bottleneck": {
+        "stage": "decode",
+        "shares": {"fetch": 20, "decode": 70, "infer": 9, "write": 1},
+        "message": "decode-bound: raise cpu from 4 to 8",
+    },
+    "preemptions": 2,
+    "workLostImages": 900,
+    "restarts": 1,
+    "cost": {"gpuSeconds": 3240, "cpuSeconds": 25_920, "imagesPerGpuSecond": 151},
+    "lastFailure": {
+        "reason": "OOMKilled",
+        "step": "infer",
+        "shard": 17,
+        "exitCode": 137,
+        "message": "out of memory",
+        "time": "2026-08-01T09:40:00Z",
+    },
+    "output": {
+        "uri": "s3://p/h/",
+        "rows": 492_037,
+        "bytes": 61_000_000,
+        "report": "s3://p/h/report.html",
+        "query": "…",
+    },
+    "resolved": {
+        "backend": "tensorrt",
+        "precision": "fp16",
+        "batchSize": 64,
+        "modelDigest": 64 * "a",
+        "why": "asked for",
+    },
+}
+
+
+def test_a_status_of_everything_that_the_api_names_fits() -> None:
+    status = WHOLE["properties"]["status"]
+    assert [error.message for error in jsonschema.Draft202012Validator(status).iter_errors(STATUS)] == []
+    assert set(STATUS) <= set(status["properties"])
+    nested = {name: set(value) for name, value in STATUS.items() if isinstance(value, dict)}
+    assert all(names <= set(status["properties"][name]["properties"]) for name, names in nested.items())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twins_cli import terminal
+from twins_cli import request, terminal
 from twins_cli.terminal import Format, Output
 
 
@@ -37,11 +37,12 @@ def export(
 
     spec = network(model)
     built = networks.build(spec.name, num_classes)
-    with terminal.progress("weights", unit="bytes") as advance:
-        resolved = parameters.resolve(
-            weights, spec, local_root() / "weights", progress=lambda got, size: advance(got, total=size)
-        )
-    parameters.load(built, resolved)
+    with request.in_words_of_options():
+        with terminal.progress("weights", unit="bytes") as advance:
+            resolved = parameters.resolve(
+                weights, spec, local_root() / "weights", progress=lambda got, size: advance(got, total=size)
+            )
+        parameters.load(built, resolved)
     terminal.say(f"exporting {model}")
     exported = exporting.export(built, spec, directory, batch=batch)
     if output is Format.json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twins.registry import NETWORKS, network
-from twins_cli import terminal
+from twins_cli import request, terminal
 from twins_cli.terminal import Format, Output
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def weights(
     from twins.sources import Store
 
     store = Store(endpoint=endpoint, region=region)
-    found = [_fetched(name, source, store) for name in models or NETWORKS]
+    with request.in_words_of_options():
+        found = [_fetched(name, source, store) for name in models or NETWORKS]
     if output is Format.json:
         terminal.tell_json(terminal.record(COLUMNS, found))
     else:
