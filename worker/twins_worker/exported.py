@@ -77,7 +77,7 @@ def _write(spec: registry.Network, num_classes: int, resolved: weights.Resolved,
         problem = f"has to be exported, which needs the package {missing.name}"
         remedy = "Install twins[worker-cpu] on Python 3.11 or 3.12, or name an exported model in model.weights."
         raise RequestError("model.weights", resolved.uri, problem, remedy) from missing
-    network = model.build(spec.name, num_classes)
+    network = model.build(spec.name, num_classes, initialise=False)
     weights.load(network, resolved)
     network.eval()
     export.export(network, spec, folder)
