@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import photographs
 import pyarrow as pa
 import pytest
+import steps
+import tiny_model
 
 from twins.errors import RequestError
-from twins_worker import listing, plan, schema
+from twins_worker import commit, listing, plan, prepare, schema
 from twins_worker.listing import Skipped
 from twins_worker.listing.earlier import Seen, digest
 from twins_worker.settings import Incremental, Input, Job, Model, Output
@@ -43,7 +46,7 @@ def finish(tmp_path: Path, model_digest: str) -> str:
     return output.root
 
 
-def prepare(tmp_path: Path, model_digest: str) -> None:
+def leave_prepared(tmp_path: Path, model_digest: str) -> None:
     written = {"step": "prepare", "modelDigest": model_digest, "backend": "openvino"}
     open_place(f"{tmp_path}/out", job(tmp_path).storage).put("_plan/prepared.json", json.dumps(written).encode())
 
@@ -54,7 +57,7 @@ def told(asked: Job) -> list[str | Skipped]:
 
 def test_an_incremental_plan_has_what_is_new_changed_or_failed(tmp_path: Path, images: Path) -> None:
     since = Incremental(since=finish(tmp_path, "model a"))
-    prepare(tmp_path, "model a")
+    leave_prepared(tmp_path, "model a")
     (images / "changed.jpg").write_bytes(b"other")
     (images / "new.jpg").write_bytes(b"1")
     asked = job(tmp_path, incremental=since)
@@ -64,7 +67,7 @@ def test_an_incremental_plan_has_what_is_new_changed_or_failed(tmp_path: Path, i
 
 def test_another_models_predictions_are_no_substitute(tmp_path: Path, images: Path) -> None:
     since = Incremental(since=finish(tmp_path, "model a"))
-    prepare(tmp_path, "model b")
+    leave_prepared(tmp_path, "model b")
     assert told(job(tmp_path, incremental=since)) == ["changed.jpg", "failed.jpg", "good.jpg"]
 
 
@@ -84,6 +87,27 @@ def test_a_retry_has_only_what_failed(tmp_path: Path, images: Path) -> None:
     (images / "new.jpg").write_bytes(b"1")
     asked = job(tmp_path, retry_failed_from=earlier)
     assert told(asked) == [Skipped.NOT_FAILED, "failed.jpg", Skipped.NOT_FAILED, Skipped.NOT_FAILED]
+
+
+def test_both_read_what_commit_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINS_CACHE", str(tmp_path / "cache"))
+    source, weights = tmp_path / "in", tiny_model.write(tmp_path / "model")
+    source.mkdir()
+    for name, data in photographs.some(3).items():
+        (source / name).write_bytes(data)
+    first = steps.computed(steps.job(str(source), str(tmp_path / "first"), weights))
+    commit.run(first)
+    failed = [row["uri"] for row in steps.rows(first).to_pylist() if row["error"]]
+    (source / "0.new.jpg").write_bytes(b"new")
+    changes = {"output": Output(uri=f"{tmp_path}/second"), "incremental": Incremental(since=first.output.uri)}
+    since = first.model_copy(update=changes)
+    prepare.run(since)
+    assert [row.uri for row in listing.entries(since) if row is not Skipped.UNCHANGED] == [
+        (source / "0.new.jpg").as_uri(),
+        *failed,
+    ]
+    retry = first.model_copy(update={"retry_failed_from": first.output.uri})
+    assert [row.uri for row in listing.entries(retry) if row is not Skipped.NOT_FAILED] == failed
 
 
 @pytest.mark.parametrize(
