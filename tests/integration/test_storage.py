@@ -334,12 +334,17 @@ def test_credentials_come_from_a_profile_as_boto3_finds_them(
     assert [place.get(found.key) for found in place.list()] == [b"1"]
 
 
-def test_a_lost_server_is_unavailable_and_a_restarted_one_is_ridden_out(own_s3_server: S3Server) -> None:
-    place = open_place(f"s3://{own_s3_server.create_bucket()}/", own_s3_server.storage)
+def test_a_lost_server_is_unavailable_and_a_restarted_one_is_ridden_out(
+    own_s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = f"s3://{own_s3_server.create_bucket()}/"
+    place = open_place(bucket, own_s3_server.storage)
     place.put("x", b"1")
+    monkeypatch.setenv("TWINS_RETRY_SECONDS", "1")
+    impatient = open_place(bucket, own_s3_server.storage)
     own_s3_server.kill()
     with pytest.raises(Unavailable, match=r"^s3://bucket-\d+/x: .*"):
-        place.get("x")
+        impatient.get("x")
     restart = threading.Timer(1, own_s3_server.start)
     restart.start()
     assert place.get("x") == b"1"

@@ -1,5 +1,6 @@
 """A place in an object store, through obstore: about a tenth of boto3's CPU time a request."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +17,12 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 
+from twins_worker.storage import patience
+from twins_worker.storage.patience import patiently
 from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
-
-CONNECT_SECONDS = 5
-STALL_SECONDS = 30
-"""How long a server may be silent in a request."""
-RETRY_SECONDS = 20
-"""How long a request is tried again, from its start: what rides out a restart, and what a lost storage costs."""
 
 DENIED = {"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "XAdminUserNotFound"}
 _CODE = re.compile(r"<Code>\s*([^<]*?)\s*</Code>")
@@ -36,8 +33,8 @@ _STATUS = re.compile(r"status code: (\d{3}[^:\n]*)")
 def client_options(*, plain_http: bool) -> "ClientConfig":
     return {
         "allow_http": plain_http,
-        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "read_timeout": timedelta(seconds=STALL_SECONDS),
+        "connect_timeout": timedelta(seconds=patience.CONNECT_SECONDS),
+        "read_timeout": timedelta(seconds=patience.STALL_SECONDS),
         "timeout": timedelta(minutes=10),  # of a whole request; what stalls is ended by the one above
     }
 
@@ -45,7 +42,7 @@ def client_options(*, plain_http: bool) -> "ClientConfig":
 def retry_options() -> "RetryConfig":
     return {
         "max_retries": 1000,
-        "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+        "retry_timeout": timedelta(seconds=patience.retry_seconds()),
         "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
     }
 
@@ -98,20 +95,22 @@ class Bucket:
             obstore.put(self.store, self.prefix + key, data, mode="overwrite")
 
     def create(self, key: str, data: bytes) -> bool:
-        """As ``Place.create``. S3 also answers "conflict" while another write of the key is under way, and obstore
-        takes that for "exists": so ``False`` is said only where the object can be seen.
+        """As ``Place.create``, tried again as reading is: obstore does not repeat a conditional write that broke off.
+
+        Where such a write had reached the server, the next one finds it there, and it is told apart by its content.
         """
-        for _ in range(3):
-            with failures(self.uri(key)):
-                try:
-                    obstore.put(self.store, self.prefix + key, data, mode="create")
-                except AlreadyExistsError as error:
-                    if self._exists(key):
-                        return False
-                    conflict = error
-                else:
-                    return True
-        raise Unavailable(self.uri(key), f"was in conflict with another write, three times: {told(conflict)}")
+        tries = itertools.count()
+        return patiently(lambda: self._try_to_create(key, data, is_first_try=next(tries) == 0))
+
+    def _try_to_create(self, key: str, data: bytes, *, is_first_try: bool) -> bool:
+        with failures(self.uri(key)):
+            try:
+                obstore.put(self.store, self.prefix + key, data, mode="create")
+            except AlreadyExistsError as error:
+                if not self._exists(key):  # S3 also answers "conflict" while another write is under way
+                    raise Unavailable(self.uri(key), f"was in conflict with another write: {told(error)}") from error
+                return not is_first_try and self.get(key) == data
+        return True
 
     def _exists(self, key: str) -> bool:
         try:

@@ -18,7 +18,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from twins_worker import settings
-from twins_worker.storage import boto, bucket
+from twins_worker.storage import boto, bucket, patience
 from twins_worker.storage.place import Forbidden, Object
 from twins_worker.storage.s3_listing import Lister
 
@@ -79,8 +79,8 @@ def open_bucket(name: str, prefix: str, storage: settings.Storage) -> S3Bucket:
 
 def _client(session: boto3.Session, endpoint: str | None, region: str, *, unsigned: bool) -> Any:
     config = Config(
-        connect_timeout=bucket.CONNECT_SECONDS,
-        read_timeout=bucket.STALL_SECONDS,
+        connect_timeout=patience.CONNECT_SECONDS,
+        read_timeout=patience.STALL_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 5},
         s3={"addressing_style": "path"},
         signature_version=UNSIGNED if unsigned else "s3v4",
@@ -108,7 +108,7 @@ def _http(client: Any) -> URLLib3Session:
     return URLLib3Session(
         verify=botocore.session.get_session().get_config_variable("ca_bundle") or True,
         proxies=get_environ_proxies(client.meta.endpoint_url),
-        timeout=(bucket.CONNECT_SECONDS, LIST_STALL_SECONDS),
+        timeout=(patience.CONNECT_SECONDS, LIST_STALL_SECONDS),
     )
 
 

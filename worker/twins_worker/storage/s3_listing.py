@@ -4,8 +4,6 @@ boto3's own call reads each page twice and builds ten values an object where thr
 obstore's listing costs less still, but ends at the first key that it cannot name, and calls ``a/`` ``a``.
 """
 
-import random
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +14,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
 from twins_worker.storage import boto
-from twins_worker.storage.bucket import RETRY_SECONDS, code_and_message, unquoted
+from twins_worker.storage.bucket import code_and_message, unquoted
+from twins_worker.storage.patience import patiently
 from twins_worker.storage.place import Object, Unavailable
 
 PAGE = 1000
 """The most that S3 gives at once."""
-LONGEST_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -51,16 +49,8 @@ class Lister:
             yield from page.objects
 
     def _page(self, prefix: str, token: str | None) -> Page:
-        """A page, tried again for ``RETRY_SECONDS`` where the server is not there, is busy, or breaks off."""
-        uri, give_up, wait = f"s3://{self.bucket}/{prefix}", time.monotonic() + RETRY_SECONDS, 0.1
-        while True:
-            try:
-                return self._try(uri, prefix, token)
-            except Unavailable:
-                if time.monotonic() > give_up:
-                    raise
-            time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 - so that not all come back at once
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        uri = f"s3://{self.bucket}/{prefix}"
+        return patiently(lambda: self._try(uri, prefix, token))
 
     def _try(self, uri: str, prefix: str, token: str | None) -> Page:
         asked = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": PAGE, "EncodingType": "url"}

@@ -7,17 +7,15 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from twins_worker.storage import patience
 from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, Unavailable
-
-CONNECT_SECONDS = 5
-STALL_SECONDS = 30
 
 
 def _pool() -> urllib3.PoolManager:
     retries = urllib3.Retry(
         4, redirect=5, backoff_factor=0.2, backoff_max=5, status_forcelist={429, 500, 502, 503, 504}
     )
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
+    timeout = urllib3.Timeout(connect=patience.CONNECT_SECONDS, read=patience.STALL_SECONDS)
     return urllib3.PoolManager(maxsize=32, retries=retries, timeout=timeout)
 
 

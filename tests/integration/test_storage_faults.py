@@ -1,0 +1,77 @@
+"""A bucket behind a network that fails: short trouble is ridden out, lasting trouble is ``Unavailable``."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+from fault_proxy import Fault, FaultProxy, Forward, Request, cuts, refuses, resets, resets_after
+from s3_server import S3Server
+
+from twins_worker.settings import Storage
+from twins_worker.storage import Place, Unavailable, open_place
+
+BODY = b"0123456789" * 1000
+ANY_TIME = {"busy": refuses, "resets": resets, "resets after it was done": resets_after}
+READING = {**ANY_TIME, "cuts": cuts}
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(s3_server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def place(proxy: FaultProxy, bucket: str) -> Place:
+    place = open_place(bucket, Storage(endpoint=proxy.endpoint, region="us-east-1"))
+    place.put("there", BODY)
+    return place
+
+
+def twice(fault: Fault) -> Fault:
+    """``fault``, two times, then none."""
+    number = itertools.count()
+
+    def some(request: Request, forward: Forward) -> bytes:
+        return fault(request, forward) if next(number) < 2 else forward()
+
+    return some
+
+
+@pytest.mark.parametrize("fault", READING.values(), ids=READING.keys())
+def test_reading_and_listing_ride_out_short_trouble(proxy: FaultProxy, place: Place, fault: Fault) -> None:
+    proxy.fault = twice(fault)
+    assert place.get("there") == BODY
+    proxy.fault = twice(fault)
+    assert place.get("there", range=(5, 9000)) == BODY[5:9000]
+    proxy.fault = twice(fault)
+    assert [(found.key, found.bytes) for found in place.list()] == [("there", len(BODY))]
+
+
+@pytest.mark.parametrize("fault", ANY_TIME.values(), ids=ANY_TIME.keys())
+def test_writing_rides_out_short_trouble(proxy: FaultProxy, place: Place, fault: Fault) -> None:
+    proxy.fault = twice(fault)
+    assert place.create("new", BODY)
+    proxy.fault = twice(fault)
+    place.put("there", b"other")
+    assert (place.get("new"), place.get("there")) == (BODY, b"other")
+    assert not place.create("new", b"other")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda place: place.get("there"), id="get"),
+        pytest.param(lambda place: list(place.list()), id="list"),
+        pytest.param(lambda place: place.create("new", b""), id="create"),
+    ],
+)
+def test_lasting_trouble_is_unavailable(
+    proxy: FaultProxy, bucket: str, monkeypatch: pytest.MonkeyPatch, use: Callable[[Place], object]
+) -> None:
+    monkeypatch.setenv("TWINS_RETRY_SECONDS", "1")
+    place = open_place(bucket, Storage(endpoint=proxy.endpoint, region="us-east-1"))
+    proxy.fault = refuses
+    with pytest.raises(Unavailable, match=r"^s3://bucket-\d+/.*SlowDown: Please reduce your request rate"):
+        use(place)
