@@ -45,7 +45,7 @@ class ModelCache:
 
     def share(self, key: str) -> None:
         """Publish the folder of ``key``, as it is now, unless somebody already did."""
-        if self.shared is None:
+        if self.shared is None or self.shared.find(_index(key)) is not None:
             return
         digests = {str(file.relative_to(self.path(key))): _sha256(file) for file in _files(self.path(key))}
         for name, digest in digests.items():
