@@ -5,6 +5,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import photographs
@@ -31,7 +32,7 @@ LABELS = tuple(f"class {number}" for number in range(tiny_model.CLASSES))
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     weights = tiny_model.write(tmp_path_factory.mktemp("model") / "tiny")
     engine = engines.load("onnxruntime", weights, precision="fp32", batch_size=None)
-    yield Model(engine, LABELS, LINEAGE)
+    yield Model(engine, LABELS, LINEAGE, Flow.on(2))
     engine.close()
 
 
@@ -110,10 +111,10 @@ def undisturbed(many: Path, tmp_path_factory: pytest.TempPathFactory, model: Mod
 @pytest.mark.parametrize(
     "flow",
     [
-        pytest.param(Flow(batch_images=7), id="in small batches"),
-        pytest.param(Flow(fetch_threads=1, decode_threads=1, batches_ahead=1), id="one at a time"),
-        pytest.param(Flow(fetch_ahead_bytes=1), id="with room for one image"),
-        pytest.param(Flow(batch_images=500, fetch_ahead=3), id="in batches larger than what is ahead"),
+        pytest.param(Flow.on(2, batch_images=7), id="in small batches"),
+        pytest.param(Flow(32, fetch_threads=1, fetch_ahead=1, decode_threads=1, batches_ahead=1), id="one at a time"),
+        pytest.param(replace(Flow.on(2), fetch_ahead_bytes=1), id="with room for one image"),
+        pytest.param(replace(Flow.on(2), batch_images=500, fetch_ahead=3), id="in batches larger than what is ahead"),
     ],
 )
 def test_rows_are_the_same_whatever_the_flow(
@@ -121,7 +122,7 @@ def test_rows_are_the_same_whatever_the_flow(
 ) -> None:
     asked = steps.job(str(many), str(tmp_path))
     plan.run(asked)
-    infer.run(asked, 0, model, flow=flow)
+    infer.run(asked, 0, replace(model, flow=flow))
     assert steps.rows(asked).equals(undisturbed)
 
 
@@ -189,6 +190,14 @@ def test_a_model_of_other_classes_is_refused(classes: int, tmp_path: Path, model
     with pytest.raises(RequestError, match="is not what the model has, which is 10") as refused:
         infer.run(asked, 0, model)
     assert refused.value.field == "model.numClasses"
+
+
+def test_more_classes_than_there_are_cannot_be_the_best(tmp_path: Path, model: Model) -> None:
+    asked = steps.job(str(folder(tmp_path / "in", photographs.some(1))), str(tmp_path / "out"), classes=4)
+    plan.run(asked)
+    with pytest.raises(RequestError, match="is more than the model has classes, which is 4") as refused:
+        infer.run(asked, 0, model)
+    assert refused.value.field == "output.topK"
 
 
 def test_members_of_a_tar(tmp_path: Path, model: Model) -> None:

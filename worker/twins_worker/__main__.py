@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message.write({"reason": reason, "message": str(error), "exitCode": code})
         tell(str(error))
         return code
+    except Exception as error:
+        message.write({"reason": type(error).__name__, "message": str(error)})
+        raise
     message.write(told.model_dump(mode="json", by_alias=True))
     tell(told.model_dump_json(by_alias=True))
     return Exit.DONE

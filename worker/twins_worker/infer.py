@@ -61,6 +61,8 @@ class Model:
     labels: Sequence[str | None]
     """By class id."""
     lineage: Lineage
+    flow: Flow
+    """What feeds it."""
 
 
 def run(
@@ -68,12 +70,11 @@ def run(
     shard: int,
     model: Model,
     *,
-    flow: Flow | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Inferred:
     """Write the parts of ``shard`` that are missing.
 
-    Holds at most ``flow.memory_bytes`` of images, and the rows of three parts: one that fills and ``WRITERS``.
+    Holds at most ``model.flow.memory_bytes`` of images, and the rows of three parts: one that fills and ``WRITERS``.
 
     Raises:
         RequestError: the job cannot work, whatever the shard.
@@ -81,7 +82,7 @@ def run(
         Unavailable: storage is away; what is written stays.
     """
     todo = _todo(job, shard)
-    with closing(_written(todo, model, flow or Flow(), on_progress)) as written:
+    with closing(_written(todo, model, on_progress)) as written:
         results = tuple(written)
     created = [result.figures for result in results if result.created]
     return Inferred(
@@ -144,18 +145,22 @@ def _todo(job: Job, number: int) -> _Shard:
     return _Shard(job, output, number, rows, planned.images_per_part, missing)
 
 
-def _written(
-    shard: _Shard, model: Model, flow: Flow, on_progress: Callable[[Progress], None]
-) -> Generator[_Written, None, None]:
-    job = shard.job
-    width = network(job.model.name).widths[-1]
-    expected = Expected(job.model.num_classes, width, job.output.top_k, job.output.embedding)
+def _written(shard: _Shard, model: Model, on_progress: Callable[[Progress], None]) -> Generator[_Written, None, None]:
+    job, expected = shard.job, _expected(shard.job)
     with ExitStack() as stack:
-        batches = _batches(shard, flow.batch_images)
-        outcomes = stack.enter_context(closing(scored(batches, fetcher(job.storage), model.engine, expected, flow)))
+        batches, fetch = _batches(shard, model.flow.batch_images), fetcher(job.storage)
+        outcomes = stack.enter_context(closing(scored(batches, fetch, model.engine, expected, model.flow)))
         computed = _parts(job, _told(outcomes, shard, on_progress))
         write = _writer(shard, model, expected)
         yield from stack.enter_context(closing(ordered_map(write, computed, threads=WRITERS, ahead=WRITERS)))
+
+
+def _expected(job: Job) -> Expected:
+    if job.output.top_k > job.model.num_classes:
+        problem = f"is more than the model has classes, which is {job.model.num_classes}"
+        raise RequestError("output.topK", job.output.top_k, problem, "Ask for fewer.")
+    width = network(job.model.name).widths[-1]
+    return Expected(job.model.num_classes, width, job.output.top_k, job.output.embedding)
 
 
 def _batches(shard: _Shard, size: int) -> Iterator[Batch]:

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from twins import engines
+from twins.engines.cores import available_cores
 from twins.errors import RequestError
 from twins_worker import labels, plan, prepare
 from twins_worker.figures import Lineage
 from twins_worker.infer import Model
+from twins_worker.pipeline import Flow
 from twins_worker.prepare import Prepared
 from twins_worker.settings import Job
 from twins_worker.storage import open_place
@@ -26,6 +29,10 @@ DISTRIBUTIONS = (
 """What rows depend on: our code, what computes, what decodes."""
 
 
+IMAGES_ON_CPU, IMAGES_ON_GPU = 32, 64
+"""About a second of work, and what the GPU engines take a call."""
+
+
 @contextmanager
 def opened(job: Job) -> Iterator[Model]:
     """The engine of ``job``, closed afterwards.
@@ -38,7 +45,14 @@ def opened(job: Job) -> Iterator[Model]:
     if prepared is None:
         raise RequestError("output.uri", job.output.uri, "has no prepared model", "Run the step prepare first.")
     with closing(prepare.load(prepared, job)) as engine:
-        yield Model(engine, labels.of(job), lineage(job, plan.read(output, job).plan, prepared))
+        yield Model(engine, labels.of(job), lineage(job, plan.read(output, job).plan, prepared), flow(prepared))
+
+
+def flow(prepared: Prepared) -> Flow:
+    """A batch is a whole number of the engine's calls, and about as much as hides what handing it over costs."""
+    device = IMAGES_ON_GPU if prepared.backend in engines.GPU_BACKENDS else IMAGES_ON_CPU
+    call = prepared.batch_size or device
+    return Flow.on(available_cores(), batch_images=call * max(1, device // call))
 
 
 def lineage(job: Job, plan_id: str, prepared: Prepared) -> Lineage:

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from twins.engines import Engine, Prediction
-from twins.engines.cores import available_cores
 from twins.errors import RequestError
 from twins.preprocess import MAX_PIXELS, Undecodable, read
 from twins_worker import ranking
@@ -26,15 +25,21 @@ UNKNOWN_BYTES = 4 * 2**20
 class Flow:
     """How many images, and bytes of them, a pipeline holds at a time."""
 
-    batch_images: int = 32
+    batch_images: int
     """What the engine is given at a time; it splits that as suits its device."""
-    fetch_threads: int = 32
-    fetch_ahead: int = 128
+    fetch_threads: int
+    fetch_ahead: int
     """Images on their way or waiting for a decoder."""
+    decode_threads: int
     fetch_ahead_bytes: int = 128 * 2**20
-    """Their bytes: few large photographs, or many small ones."""
-    decode_threads: int = field(default_factory=available_cores)
+    """Of images on their way or waiting: few large photographs, or many small ones."""
     batches_ahead: int = 2
+
+    @classmethod
+    def on(cls, cores: int, *, batch_images: int = 32) -> "Flow":
+        """One that keeps so many cores busy with decoding, from a storage tens of milliseconds away."""
+        fetch_threads = min(16 * cores, 256)
+        return cls(batch_images, fetch_threads, fetch_ahead=4 * fetch_threads, decode_threads=cores)
 
     @property
     def decode_ahead(self) -> int:

@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 import pyarrow.parquet as pq
@@ -12,9 +13,11 @@ from twins_worker.fetch import Fetch, Row
 from twins_worker.footers import Footer
 from twins_worker.report import FailedImage
 from twins_worker.storage import Place, StorageError
+from twins_worker.streams import ordered_map
 
 PARTS = 4
 PER_CODE = 3
+THREADS = 16
 PICTURED_BYTES = 8 * 2**20
 """Larger files are named, and not fetched to be pictured."""
 
@@ -24,15 +27,21 @@ PlannedRows = Callable[[Footer], Sequence[Row]]
 
 def failures(output: Place, footers: Sequence[Footer], planned: PlannedRows, fetch: Fetch) -> tuple[FailedImage, ...]:
     """At most ``PER_CODE`` of each code, from the first ``PARTS`` parts that have any."""
-    failing = (footer for footer in footers if footer.figures.failed)
+    chosen = tuple(_chosen(output, footers, planned))
+    files = ordered_map(partial(_data, fetch), (row for row, _, _ in chosen), threads=THREADS, ahead=THREADS)
+    return tuple(
+        FailedImage(row.uri, code, detail, data) for (row, code, detail), data in zip(chosen, files, strict=True)
+    )
+
+
+def _chosen(output: Place, footers: Sequence[Footer], planned: PlannedRows) -> Iterator[tuple[Row, str, str]]:
     counts: Counter[str] = Counter()
-    chosen = []
+    failing = (footer for footer in footers if footer.figures.failed)
     for footer in islice(failing, PARTS):
         for row, code, detail in _failed(output, footer, planned(footer)):
             counts[code] += 1
             if counts[code] <= PER_CODE:
-                chosen.append(FailedImage(row.uri, code, detail, _data(fetch, row)))
-    return tuple(chosen)
+                yield row, code, detail
 
 
 def _failed(output: Place, footer: Footer, planned: Sequence[Row]) -> Iterator[tuple[Row, str, str]]:

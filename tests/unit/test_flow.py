@@ -1,0 +1,34 @@
+"""What a pipeline holds is known before it starts."""
+
+from dataclasses import replace
+
+import pytest
+
+from twins.preprocess import MAX_PIXELS
+from twins_worker.batches import IMAGE_BYTES
+from twins_worker.fetch import MAX_BYTES
+from twins_worker.pipeline import Flow
+
+
+def test_memory_is_the_sum_of_what_the_stages_hold() -> None:
+    flow = Flow(batch_images=10, fetch_threads=8, fetch_ahead=36, decode_threads=2, fetch_ahead_bytes=1000)
+    fetched, decoding, batches = 2 * (1000 + MAX_BYTES), 2 * 2 * 3 * MAX_PIXELS, 4 + 2 + 3
+    assert flow.memory_bytes == fetched + decoding + batches * 10 * IMAGE_BYTES
+
+
+@pytest.mark.parametrize("grown", [{"fetch_ahead": 10_000}, {"decode_threads": 64}, {"batch_images": 512}], ids=str)
+def test_more_ahead_takes_more_memory(grown: dict[str, int]) -> None:
+    flow = Flow.on(2)
+    assert replace(flow, **grown).memory_bytes > flow.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("cores", "fetch_threads", "fetch_ahead"),
+    [
+        pytest.param(1, 16, 64, id="a core"),
+        pytest.param(2, 32, 128, id="two cores"),
+        pytest.param(64, 256, 1024, id="a large machine, which a network does not keep up with"),
+    ],
+)
+def test_a_flow_follows_from_the_cores(cores: int, fetch_threads: int, fetch_ahead: int) -> None:
+    assert Flow.on(cores) == Flow(32, fetch_threads, fetch_ahead, decode_threads=cores)
