@@ -49,3 +49,8 @@ def terminate_within(unwound: list[bool]) -> None:
 def test_a_message_names_its_step(tmp_path: Path) -> None:
     Message(tmp_path / "log", "commit").write({"images": 3})
     assert json.loads((tmp_path / "log").read_bytes()) == {"step": "commit", "images": 3}
+
+
+def test_a_message_that_cannot_be_written_harms_nothing(tmp_path: Path) -> None:
+    Message(tmp_path, "commit").write({"images": 3})
+    assert list(tmp_path.iterdir()) == []

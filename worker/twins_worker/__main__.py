@@ -30,10 +30,8 @@ Tell = Callable[[str], None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     asked = _parser().parse_args(arguments)
-    message = Message(asked.termination_log, asked.step)
-    tell = logging.getLogger("twins").info
+    message, tell = Message(asked.termination_log, asked.step), _lines().info
     try:
         with stoppable(message):
             told = _run(asked.step, job_from(asked.job), asked.shard, tell)
@@ -52,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     message.write(told.model_dump(mode="json", by_alias=True))
     tell(told.model_dump_json(by_alias=True))
     return Exit.DONE
+
+
+def _lines() -> logging.Logger:
+    """Ours as they come; of the libraries what they warn of."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    lines = logging.getLogger("twins")
+    lines.setLevel(logging.INFO)
+    return lines
 
 
 def job_from(text: str) -> Job:

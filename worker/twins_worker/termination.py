@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -68,8 +68,10 @@ class Message:
     step: str
 
     def write(self, told: Mapping[str, object]) -> None:
+        """Where it cannot be written, nothing is: what a step did does not depend on whether it could be told."""
         if self.file is not None:
-            self.file.write_bytes(fitted({"step": self.step, **told}))
+            with suppress(OSError):
+                self.file.write_bytes(fitted({"step": self.step, **told}))
 
     def stopped(self) -> None:
         self.write({"reason": "ToldToStop", "message": "SIGTERM; what was written stays, a rerun goes on after it"})
