@@ -13,10 +13,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import measure
 import models
 import pictures
@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests/servers"))
+sys.path.insert(0, str(ROOT / "tests/integration"))
 from s3_server import ACCESS_KEY, SECRET_KEY, S3Server  # noqa: E402
 
 OURS = sys.executable
@@ -71,7 +71,7 @@ def contestants(folder: Path, null: bool) -> Iterator[Contestant]:
 
 def _twins_run(model: Path, backend: str) -> tuple[str, ...]:
     options = ("--model", models.NETWORK, "--weights", str(model), "--backend", backend, "--endpoint", "{endpoint}")
-    return (OURS, "-m", "twins_cli", "run", *options, "s3://{input}", "s3://{output}")
+    return (OURS, "-W", "ignore", "-m", "twins_cli.main", "run", *options, "s3://{input}", "s3://{output}")
 
 
 def _peer(script: str, model: str, batch: str) -> tuple[str, ...]:
@@ -83,9 +83,18 @@ def _script(python: str, name: str, *arguments: str) -> tuple[str, ...]:
     return (python, "-W", "ignore", str(CONTESTANTS / f"{name}.py"), *arguments)
 
 
+@contextmanager
+def running(server: S3Server) -> Iterator[S3Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def fill_bucket(server: S3Server, counts: Sequence[int]) -> None:
     """``in/<count>/`` holds that many pictures, for each of ``counts``."""
-    store = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1")
+    store = server.client
     store.create_bucket(Bucket="bench")
     different = list(pictures.jpegs(64))
     for count in counts:
@@ -128,7 +137,7 @@ def main() -> None:
     parser.add_argument("--null", action="store_true", help="a model that costs nothing")
     asked = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": "us-east-1"}
-    with tempfile.TemporaryDirectory() as folder, S3Server(Path(folder, "s3")) as server:
+    with tempfile.TemporaryDirectory() as folder, running(S3Server(Path(folder, "s3"))) as server:
         fill_bucket(server, (asked.few, asked.many))
         entrants = list(contestants(Path(folder), asked.null))
         rounds = [run_round(number, entrants, server, asked.few, asked.many) for number in range(asked.rounds)]
