@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,59 @@ def _pickled_with_state(state: tuple[Any, ...]) -> bytes:
     file = io.BytesIO()
     Pickler(file, 4).dump({"w": np.ones(1, np.float32)})
     return file.getvalue()
+
+
+def doubled(levels: int) -> bytes:
+    """The instructions for a tuple of itself, twice, so many times over: 2**levels to whoever walks it."""
+    return b")" + b"".join(b"q%c" % index + b"h%c" % index + b"\x86" for index in range(levels))
+
+
+NUMPY_DTYPE = b"cnumpy\ndtype\n"
+ENCODED = b"\x80\x02c_codecs\nencode\nq\x00X\x40\x42\x0f\x00" + b"x" * 1_000_000 + b"q\x01X\x06\x00\x00\x00latin1q\x02"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x80\x05\x96" + (2**31).to_bytes(8, "little") + b".", id="bytes that claim two gigabytes"),
+        pytest.param(b"\x80\x05\x96" + (2**62).to_bytes(8, "little") + b".", id="bytes that claim all there is"),
+        pytest.param(b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b".", id="constant bytes that claim a terabyte"),
+        pytest.param(b"\x80\x04\x8d" + (2**40).to_bytes(8, "little") + b".", id="a text that claims a terabyte"),
+        pytest.param(b"\x80\x04\x95" + (2**40).to_bytes(8, "little") + b"}", id="a frame that claims a terabyte"),
+        pytest.param(b"\x80\x02\x8b" + (2**31 - 1).to_bytes(4, "little") + b".", id="a number of two gigabytes"),
+        pytest.param(b"\x80\x02r\xff\xff\xff\xff.", id="a memo of four billion"),
+        pytest.param(b"\x80\x02}" + doubled(40) + b"Ns.", id="a doubled tuple as a key"),
+        pytest.param(b"\x80\x02}(" + doubled(40) + b"Nu.", id="a doubled tuple as one of many keys"),
+        pytest.param(b"\x80\x02}X\x01\0\0\0w" + doubled(40) + b"s.", id="a doubled tuple for an array"),
+        pytest.param(b"\x80\x02" + NUMPY_DTYPE + doubled(40) + b"\x85R.", id="a doubled tuple for a kind of numbers"),
+        pytest.param(
+            b"\x80\x02" + NUMPY_DTYPE + b"X\x02\0\0\0f4\x85R" + doubled(40) + b"\x86b.",
+            id="a doubled tuple for an order",
+        ),
+        pytest.param(b"\x80\x02c_codecs\nencode\nX\x01\0\0\0w" + doubled(40) + b"\x86R.", id="a doubled encoding"),
+        pytest.param(b"\x80\x02" + b"}" * 2**20 + b".", id="a million dictionaries"),
+        pytest.param(ENCODED + b"h\x00h\x01h\x02\x86R" * 100_000 + b".", id="bytes made of one text, over and over"),
+        pytest.param(ENCODED + b"h\x00h\x01R.", id="a text for arguments"),
+    ],
+)
+def test_a_file_that_asks_for_more_than_it_brings_is_refused_before_it_gets_it(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises((Forbidden, pickle.UnpicklingError)):
+            pickled_arrays.loads(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * len(data) + 2**26
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((1,) * 65, id="of too many sides"),
+        pytest.param((((), ()),), id="of tuples"),
+    ],
+)
+def test_a_strange_shape_is_refused(shape: tuple[Any, ...]) -> None:
+    with pytest.raises(Forbidden, match="strange shape"):
+        pickled_arrays.loads(_pickled_with_state((1, shape, np.dtype("f4"), False, b"abcd")))
