@@ -23,6 +23,8 @@ def run(job: "Job") -> "Committed":
     """
     from twins_worker import commit, plan, prepare
 
+    if job.incremental is not None:  # what is unchanged depends on the model; else an empty input is told at once
+        prepare.run(job, tell=terminal.say)
     with terminal.progress("plan", unit="listed") as advance:
         planned = plan.run(job, on_listed=advance)
     skipped = f", {planned.skipped} passed over" if planned.skipped else ""

@@ -175,3 +175,19 @@ def test_a_mistake_ends_with_a_sentence(
     ran = twins(*arguments)
     told = ran.stdout + ran.stderr
     assert (ran.returncode, said in told, "Traceback" in told) == (code, True, False), told
+
+
+def test_since_an_earlier_output_only_what_is_new_is_planned_and_run(twins: Twins, tmp_path: Path) -> None:
+    pictures = put(tmp_path / "pictures", {name: data for name, data in FILES.items() if "t" not in name})
+    assert twins("run", *SMALL, pictures, "first").returncode == 0
+    put(pictures, {"new.jpg": jpeg(99)})
+    arguments = (*SMALL, "--since", "first", pictures, "second")
+    planned = twins("plan", "--output", "json", *arguments)
+    assert planned.returncode == 0, planned.stderr
+    assert not (tmp_path / "second").exists()
+    ran = twins("run", "--output", "json", *arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(planned.stdout)["images"] == json.loads(ran.stdout)["images"]["planned"] == 1
+    assert names(tmp_path / "second") == [("new.jpg", None)]
+    another = twins("run", *SMALL, "--weights", "random:1", "--since", "first", "--output", "json", pictures, "third")
+    assert json.loads(another.stdout)["images"]["planned"] == 11, another.stderr

@@ -32,6 +32,8 @@ class Listed:
 def plan(asked: options.Job, output: Output = Format.text) -> None:
     """What a run would read, split and cost. Lists the input and writes nothing.
 
+    With --since, where the job's model is not prepared yet, it counts on its being that of the earlier output.
+
     Examples:
 
         twins plan -f job.yaml
@@ -53,7 +55,7 @@ def _listed(job: "Job") -> Listed:
 
     listed = Listed()
     with terminal.progress("list") as advance:
-        for entry in listing.entries(job):
+        for entry in listing.entries(job, same_model=True):
             if isinstance(entry, listing.Skipped):
                 listed.passed_over[entry.value] += 1
                 continue

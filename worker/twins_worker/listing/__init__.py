@@ -28,14 +28,16 @@ def images(job: settings.Job) -> Iterator[Row]:
     return (entry for entry in _limited(found, job.input.limit) if isinstance(entry, Row))
 
 
-def entries(job: settings.Job) -> Iterator[Entry]:
+def entries(job: settings.Job, *, same_model: bool = False) -> Iterator[Entry]:
     """The images of ``job``, in order, at most ``input.limit``, and what was passed over between them.
+
+    ``same_model`` is for looking ahead: as in ``earlier.verdict``.
 
     Raises:
         RequestError: the input cannot work as it is named; the message says what to do.
         Unavailable: the storage is away for now.
     """
-    passed_over = earlier.verdict(job)
+    passed_over = earlier.verdict(job, same_model=same_model)
     found = _found(job, _output(job))
     chosen = (entry if isinstance(entry, Skipped) else passed_over(entry) or entry for entry in found)
     yield from _limited(chosen, job.input.limit)

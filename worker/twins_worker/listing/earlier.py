@@ -45,16 +45,17 @@ class Seen:
         return at < len(self.digests) and bool(self.digests[at] == wanted)
 
 
-def verdict(job: settings.Job) -> Verdict:
+def verdict(job: settings.Job, *, same_model: bool = False) -> Verdict:
     """Whether a row is passed over for ``incremental`` and ``retryFailedFrom``.
 
     A row is unchanged where the earlier output has a prediction, by the same model, for the same URI and etag.
+    ``same_model`` takes it for that where prepare has not said yet which this job's is.
 
     Raises:
         RequestError: what is named there is no finished output.
         Unavailable: the model of this job is not known yet: prepare has to run before an incremental plan.
     """
-    good = _good(job, job.incremental.since) if job.incremental else None
+    good = _good(job, job.incremental.since, same_model) if job.incremental else None
     failed = _failed(job, job.retry_failed_from) if job.retry_failed_from else None
 
     def passed_over(row: Row) -> Skipped | None:
@@ -67,9 +68,12 @@ def verdict(job: settings.Job) -> Verdict:
     return passed_over
 
 
-def _good(job: settings.Job, uri: str) -> Seen:
+def _good(job: settings.Job, uri: str, same_model: bool) -> Seen:
     earlier = _Output.read(job, uri, "incremental.since")
-    if earlier.models != {_model(job)}:
+    model = _model(job)
+    if model is None and not same_model:
+        raise Unavailable(job.output.uri, f"has no {_PREPARED} yet: prepare runs before an incremental plan")
+    if model is not None and earlier.models != {model}:
         return Seen.of([])
     return _seen(earlier, ("uri", "etag"), pc.is_null)
 
@@ -100,13 +104,13 @@ def digest(values: tuple[str | None, ...]) -> bytes:
     return digest + b"."  # numpy takes zeros at the end for padding
 
 
-def _model(job: settings.Job) -> str:
-    """The digest of this job's model, which prepare leaves in the output."""
+def _model(job: settings.Job) -> str | None:
+    """The digest of this job's model, which prepare leaves in the output; ``None`` before it did."""
     output = open_place(job.output.uri, job.storage, field="output.uri")
     try:
         return _Prepared.model_validate_json(output.get(_PREPARED)).model_digest
-    except NotFound as error:
-        raise Unavailable(error.uri, "is not there yet: prepare runs before an incremental plan") from error
+    except NotFound:
+        return None
 
 
 _PREPARED = "_plan/prepared.json"
