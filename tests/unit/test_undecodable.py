@@ -30,19 +30,34 @@ def code_of(data: bytes, **limits: int) -> str | None:
     return None
 
 
-def png(width: int, height: int, *, body: bytes = b"") -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+
+def png(width: int, height: int, *, body: bytes = b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def tiff(**tags: int) -> bytes:
     """A little-endian TIFF of nothing but a directory."""
-    entries = sorted((TIFF_TAGS[name], value) for name, value in tags.items())
-    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return tiff_of(*sorted((TIFF_TAGS[name], 4, 1, value) for name, value in tags.items()))
+
+
+def tiff_of(*entries: tuple[int, int, int, int]) -> bytes:
+    """As ``tiff``, of entries as they are written: tag, kind, count, value or where it is."""
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(64)
+
+
+def tiff_of_two_sizes() -> bytes:
+    """A TIFF of 64 x 64 pixels, whose width comes again as 8."""
+    whole = encoded(Image.new("L", (64, 64)), "TIFF")
+    (start,) = struct.unpack_from("<I", whole, 4)
+    (entries,) = struct.unpack_from("<H", whole, start)
+    directory = whole[start + 2 : start + 2 + 12 * entries] + struct.pack("<HHII", 256, 4, 1, 8)
+    moved = struct.pack("<I", len(whole))
+    return whole[:4] + moved + whole[8:] + struct.pack("<H", entries + 1) + directory + bytes(4)
 
 
 TIFF_TAGS = {"width": 256, "height": 257, "bits": 258, "samples": 277, "tile_width": 322, "tile_height": 323}
@@ -113,7 +128,16 @@ JPEG, PNG = FILES["baseline JPEG"], FILES["PNG"]
         pytest.param(tiff(width=60_000, height=60_000), "too_large", id="a TIFF that claims 3.6 gigapixels"),
         pytest.param(VAST_TILE, "too_large", id="a TIFF of one vast tile"),
         pytest.param(tiff(width=9000, height=9000, bits=64, samples=4), "too_large", id="a TIFF of wide pixels"),
+        pytest.param(tiff_of_two_sizes(), "unsupported", id="a TIFF that has two widths"),
+        pytest.param(
+            tiff_of((256, 16, 1, 8), (257, 4, 1, 8)), "unsupported", id="a TIFF whose width of eight bytes is elsewhere"
+        ),
         pytest.param(scans(FILES["progressive JPEG"], 200), "too_large", id="a JPEG of hundreds of scans"),
+        pytest.param(JPEG[:2] + b"\xff\xe0\0\2" * 2**18 + JPEG[2:], "too_large", id="a JPEG of empty segments"),
+        pytest.param(PNG[:33] + chunk(b"tEXt", b"") * 2**18 + PNG[33:], "too_large", id="a PNG of empty chunks"),
+        pytest.param(JPEG[:2] + b"\xff" * 2**23, "truncated", id="nothing but a JPEG's fill bytes"),
+        pytest.param(JPEG[:2] + b"\xff" * 2**23 + JPEG[2:], None, id="a JPEG with eight megabytes of fill bytes"),
+        pytest.param(JPEG[:2] + b"\xff\x01" * 2**18 + JPEG[2:], None, id="a JPEG with markers that stand alone"),
     ],
 )
 def test_each_refusal_has_its_code(data: bytes, code: str) -> None:

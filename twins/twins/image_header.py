@@ -5,10 +5,19 @@ SOF of a JPEG, the IHDR of a PNG, the first directory of a TIFF), so that a file
 and another to the decoder.
 """
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from twins import tiff
+
+MAX_PARTS = 1 << 16
+"""Segments before a JPEG's frame header, chunks of a PNG: each takes a step here, and cameras write dozens."""
+
+MAX_HEAD_BYTES = 1 << 26
+"""Where a JPEG's frame header is looked for."""
 
 Code = str
 """``not_an_image``, ``truncated``, ``too_large`` or ``unsupported``: closed, and part of the output's contract."""
@@ -79,19 +88,19 @@ def _stranger(data: bytes) -> Undecodable:
 def _jpeg(data: bytes) -> Header:
     """ITU T.81 annex B: segments up to the first start-of-frame."""
     at = 2
-    while True:
-        at = data.find(b"\xff", at)
-        if at < 0:
-            raise Undecodable("truncated", "a JPEG that ends before its frame header")
-        (marker,) = struct.unpack_from("B", data, at + 1)
-        at += 1
+    for _ in range(MAX_PARTS):
+        found = _JPEG_MARKER.search(data, at, MAX_HEAD_BYTES)
+        if not found:
+            end = min(len(data), MAX_HEAD_BYTES)
+            raise Undecodable("truncated", f"a JPEG without a frame header in its first {end} bytes")
+        at, marker = found.end(), data[found.end() - 1]
         if marker in _SOF:
-            return _jpeg_frame(data, at)
+            return _jpeg_frame(data, at - 1)
         if marker in (0xD9, 0xDA):
             raise Undecodable("not_an_image", "a JPEG without a frame header")
-        if marker not in _STANDALONE:
-            (length,) = struct.unpack_from(">H", data, at + 1)
-            at += 1 + max(length, 2)
+        (length,) = struct.unpack_from(">H", data, at)
+        at += max(length, 2)
+    raise Undecodable("too_large", f"a JPEG with {MAX_PARTS} segments before its frame header")
 
 
 def _jpeg_frame(data: bytes, at: int) -> Header:
@@ -109,7 +118,8 @@ def _jpeg_frame(data: bytes, at: int) -> Header:
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_STANDALONE = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01, 0xFF}
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+"""Of a segment: neither one that stands alone, nor a byte that fills."""
 
 
 def _png(data: bytes) -> Header:
@@ -120,14 +130,21 @@ def _png(data: bytes) -> Header:
     kind, width, height, depth, colour = struct.unpack_from(">4sIIBB", data, 12)
     if kind != b"IHDR":
         raise Undecodable("not_an_image", "a PNG whose first chunk is not IHDR")
+    _png_end(data)
+    row_bytes = 1 + width * depth * _PNG_CHANNELS.get(colour, 1) // 8
+    return Header("PNG", width, height, least_bytes=height * row_bytes // 1032)  # deflate's best
+
+
+def _png_end(data: bytes) -> None:
     at = 8
-    while kind != b"IEND":
+    for _ in range(MAX_PARTS):
         length, kind = struct.unpack_from(">I4s", data, at)
         at += 12 + length
         if at > len(data):
             raise Undecodable("truncated", f"a PNG that ends within a chunk, after {len(data)} bytes")
-    row_bytes = 1 + width * depth * _PNG_CHANNELS.get(colour, 1) // 8
-    return Header("PNG", width, height, least_bytes=height * row_bytes // 1032)  # deflate's best
+        if kind == b"IEND":
+            return
+    raise Undecodable("too_large", f"a PNG of more than {MAX_PARTS} chunks")
 
 
 _PNG_CHANNELS = MappingProxyType({0: 1, 2: 3, 3: 1, 4: 2, 6: 4})
@@ -171,11 +188,14 @@ _ANIMATED = 0x02  # two canvases with alpha
 
 
 def _tiff(data: bytes) -> Header:
-    """TIFF 6.0: the first directory's tags that size a buffer."""
-    order = "<" if data.startswith(b"II") else ">"
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (entries,) = struct.unpack_from(order + "H", data, directory)
-    tags = dict(_tiff_tag(data, directory + 2 + 12 * entry, order) for entry in range(entries))
+    """TIFF 6.0: the first directory's tags that size a buffer.
+
+    A tag that comes twice, or of another kind than the standard has it, is read by some as this and by some as that.
+    """
+    entries = tiff.directory(data)
+    if len({entry.tag for entry in entries}) != len(entries):
+        raise Undecodable("unsupported", "a TIFF that has a tag twice")
+    tags = {entry.tag: _tiff_number(data, entry) for entry in entries if entry.tag in _TIFF_SIZING}
     if 256 not in tags or 257 not in tags:
         raise Undecodable("not_an_image", "a TIFF whose first directory has no size")
     width, height = tags[256], tags[257]
@@ -184,13 +204,15 @@ def _tiff(data: bytes) -> Header:
     return Header("TIFF", width, height, buffer_bytes=pixel_bytes * max(width * height, tags.get(322, width) * rows))
 
 
-def _tiff_tag(data: bytes, at: int, order: str) -> tuple[int, int]:
-    """A tag and its first value; of BitsPerSample's list, which lies elsewhere, the first."""
-    tag, kind, count = struct.unpack_from(order + "HHI", data, at)
-    if tag == 258 and count > 2:
-        (elsewhere,) = struct.unpack_from(order + "I", data, at + 8)
-        return tag, struct.unpack_from(order + "H", data, elsewhere)[0]
-    return tag, struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+def _tiff_number(data: bytes, entry: tiff.Entry) -> int:
+    """The first value: BitsPerSample has one a sample."""
+    values = tiff.values(data, entry)
+    if not values:
+        raise Undecodable("unsupported", f"a TIFF whose tag {entry.tag} is no number")
+    return values[0]
+
+
+_TIFF_SIZING = frozenset({256, 257, 258, 277, 278, 322, 323})
 
 
 Parser = Callable[[bytes], Header]
