@@ -90,7 +90,6 @@ def _keep_results_apart() -> None:
 
     Paddle's advice to developers (ccache, static graphs) is not for who runs a job.
     """
-    os.environ.setdefault("GLOG_minloglevel", "2")
     warnings.filterwarnings("ignore", module="paddle")
     sys.stdout.flush()
     sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors="surrogateescape")

@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import paddle
 import paddleclas_model
 import pytest
 from openvino import Core
@@ -13,6 +12,7 @@ from openvino import Core
 from twins import export, model, registry
 from twins.engines import Engine, Images, Loader, Prediction, onednn, onnxruntime, openvino
 from twins.errors import RequestError
+from twins.paddlepaddle import paddle
 
 SMALL = "alt_gvt_small"
 ENGINES = [

@@ -1,13 +1,12 @@
 """Our networks against PaddleClas' own, with the same random weights."""
 
 import numpy as np
-import paddle
 import paddleclas_model
 import pytest
-from paddle import nn
 
 from twins import model, registry
 from twins.errors import RequestError
+from twins.paddlepaddle import nn, paddle
 
 
 @pytest.mark.parametrize("name", registry.NETWORKS)

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import paddle
 import pytest
-from paddle import nn
 
 from twins import weights
+from twins.paddlepaddle import nn, paddle
 
 
 def network() -> nn.Layer:

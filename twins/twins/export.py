@@ -24,14 +24,15 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-import paddle
-import paddle2onnx
-from paddle import Tensor, inference, nn
 
 from twins import model, onnx_graph
 from twins.errors import RequestError
 from twins.exported import Exported
+from twins.paddlepaddle import Tensor, inference, nn, paddle
 from twins.registry import Network, Preprocessing
+
+# isort: split
+import paddle2onnx  # imports Paddle too, so it comes after ours
 
 TOLERANCE = 1e-4
 """How far an exported logit may be from the network's, relative to the largest logit."""

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import paddle
-from paddle import nn
-
 from twins import model
+from twins.paddlepaddle import nn, paddle
 
 Hook = Callable[[Any, tuple[Any, ...], Any], None]
 

@@ -11,11 +11,9 @@ import math
 from contextlib import nullcontext
 from itertools import pairwise
 
-import paddle
-import paddle.nn.functional as F  # noqa: N812 - the name that Paddle's documentation gives it
-from paddle import Tensor, nn
-
 from twins import registry
+from twins.paddlepaddle import Tensor, nn, paddle
+from twins.paddlepaddle import functional as F  # noqa: N812 - the name that Paddle's documentation gives it
 
 Size = tuple[int, int]
 """Rows and columns of a grid of tokens."""

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from paddle import inference
-
 from twins.engines.gpu import require_gpu
 from twins.engines.paddle_inference import PaddleEngine
 from twins.engines.precision import require_precision
+from twins.paddlepaddle import inference
 
 DEFAULT_BATCH = 64
 MEMORY_POOL_MIB = 1024

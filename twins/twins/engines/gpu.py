@@ -1,8 +1,7 @@
 """Whether Paddle has a GPU to run on."""
 
-import paddle
-
 from twins.errors import RequestError
+from twins.paddlepaddle import paddle
 
 
 def require_gpu(backend: str) -> None:

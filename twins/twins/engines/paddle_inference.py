@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paddle import inference
 
 from twins.engines import Images, Prediction
+from twins.paddlepaddle import inference
 
 Configure = Callable[[Any], None]
 """Sets what one engine needs on a ``paddle.inference.Config``."""
