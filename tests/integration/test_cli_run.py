@@ -134,6 +134,14 @@ def test_too_many_failures_fail_the_job_and_leave_the_rows(twins: Twins, picture
     ran = twins("run", *SMALL, pictures, "out")
     assert (ran.returncode, "2 of 12 images failed" in ran.stderr) == (65, True), ran.stderr
     assert names(tmp_path / "out") == EXPECTED
+    assert not (tmp_path / "out/_SUCCESS").exists()
+
+
+def test_what_made_a_job_fail_is_tried_again_from_its_output(twins: Twins, pictures: Path, tmp_path: Path) -> None:
+    assert twins("run", *SMALL, pictures, "out").returncode == 65
+    again = twins("run", *SMALL, "--max-failed", 2, "--retry-failed-from", "out", pictures, "again")
+    assert again.returncode == 0, again.stderr
+    assert names(tmp_path / "again") == EXPECTED[10:]
 
 
 def test_an_output_of_another_job_is_left_alone(twins: Twins, pictures: Path, tmp_path: Path) -> None:

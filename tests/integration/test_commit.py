@@ -41,6 +41,14 @@ def allowing(asked: Job, failed: int | str) -> Job:
     return asked.model_copy(update={"failure_policy": FailurePolicy(max_failed_images=failed)})
 
 
+def relabel(part: Path, other: dict[str, str]) -> None:
+    """Change what a part says of its lineage."""
+    table = pq.read_table(part)
+    metadata = table.schema.metadata
+    lineage = json.loads(metadata[b"twins.lineage"]) | other
+    pq.write_table(table.replace_schema_metadata(metadata | {b"twins.lineage": json.dumps(lineage)}), part)
+
+
 def test_a_whole_output_is_vouched_for(asked: Job, output: Path) -> None:
     done = commit.run(asked)
     manifest = json.loads((output / "_manifest.json").read_bytes())
@@ -94,11 +102,7 @@ def test_a_part_of_other_rows_is_not_vouched_for(asked: Job, output: Path) -> No
 
 
 def test_a_part_of_another_job_is_not_vouched_for(asked: Job, output: Path) -> None:
-    part = output / "data/part-00002-000.parquet"
-    table = pq.read_table(part)
-    metadata = table.schema.metadata
-    lineage = json.loads(metadata[b"twins.lineage"]) | {"digest": "another"}
-    pq.write_table(table.replace_schema_metadata(metadata | {b"twins.lineage": json.dumps(lineage)}), part)
+    relabel(output / "data/part-00002-000.parquet", {"digest": "another"})
     with pytest.raises(DataError, match=r"part-00002-000.parquet is a part of another job or plan"):
         commit.run(asked)
 
@@ -123,7 +127,31 @@ def test_more_failures_than_allowed(allowed: int | str, asked: Job, output: Path
     assert f"3 of 10 images failed, more than failurePolicy.maxFailedImages allows ({allowed})" in str(error.value)
     assert "1 not_an_image, 2 truncated. For example file://" in str(error.value)
     assert (output / "report.html").exists()
+    assert json.loads((output / "_manifest.json").read_bytes())["images"]["failed"] == 3
     assert not (output / "_SUCCESS").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("modelDigest", "1" * 64), ("preprocessingDigest", "2" * 64), ("backend", "openvino"), ("precision", "int8")],
+)
+def test_a_part_of_another_model_is_not_vouched_for(name: str, other: str, asked: Job, output: Path) -> None:
+    relabel(output / "data/part-00002-000.parquet", {name: other})
+    with pytest.raises(DataError, match=r"1 of 5 parts are of another model .*part-00002-000.parquet") as error:
+        commit.run(asked)
+    assert (error.value.reason, other in error.value.message) == ("PartsDiffer", True)
+    assert not (output / "_SUCCESS").exists()
+
+
+def test_weights_that_changed_between_two_runs_are_not_mixed(asked: Job, output: Path, tmp_path: Path) -> None:
+    """As it comes about: the file behind a URI changed, and somebody deleted what prepare had decided."""
+    (output / "data/part-00004-000.parquet").unlink()
+    (output / "_plan/prepared.json").unlink()
+    export = tmp_path / "model/export.json"
+    export.write_text(json.dumps(json.loads(export.read_text()) | {"weights": "f" * 64}))
+    steps.computed(asked)
+    with pytest.raises(DataError, match="4 of 5 parts are of another model or engine"):
+        commit.run(asked)
 
 
 def test_on_a_bucket(bucket: str, s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

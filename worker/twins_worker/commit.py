@@ -1,20 +1,22 @@
-"""The step that vouches for an output: every part is there, rows are the planned images, failures are within bounds.
+"""The step that vouches for an output: every part is there, of one model, and rows are the planned images.
 
-Then come ``_manifest.json`` and ``report.html``, and ``_SUCCESS`` last. All follow from the plan and the parts, so a
-commit that was killed, or runs twice, leaves the same.
+Then come ``report.html`` and ``_manifest.json``, whatever the job's failures, since a retry of these starts from there;
+and last, where they are within bounds, ``_SUCCESS``. All follow from the plan and the parts, so a commit that was
+killed, or runs twice, leaves the same.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from twins.errors import RequestError
-from twins_worker import footers, manifest, parts, plan, samples, summary
+from twins_worker import footers, manifest, parts, plan, prepare, samples, summary
 from twins_worker.fetch import Row, fetcher, rows_from
-from twins_worker.figures import Figures, Value
+from twins_worker.figures import Figures, Lineage, Value
 from twins_worker.footers import Footer
 from twins_worker.manifest import Images
 from twins_worker.parts import Extent
 from twins_worker.plan import Plan
+from twins_worker.prepare import Prepared
 from twins_worker.report import FailedImage
 from twins_worker.settings import Job
 from twins_worker.storage import Object, Place, open_place
@@ -45,9 +47,9 @@ def run(job: Job) -> Committed:
     """Check the output of ``job``, describe it and vouch for it.
 
     Raises:
-        DataError: parts are missing or are not what was planned, or more images failed than the job allows. The
-            report is there in the last case, so that a person can see why.
-        RequestError: the output holds files of something else.
+        DataError: parts are missing or are not what was planned or prepared, or more images failed than the job allows.
+            In the last case the report and the manifest are there, so that a person can see why and a job try again.
+        RequestError: the output holds files of something else, or nothing was prepared.
         Unavailable: storage is away.
     """
     output = open_place(job.output.uri, job.storage, field="output.uri")
@@ -55,12 +57,13 @@ def run(job: Job) -> Committed:
     extents = parts.planned(planned.images, planned.images_per_shard, planned.images_per_part)
     ends = tuple(footers.read(output, _files(job, output, extents)))
     for end in ends:
-        _check(job, planned, extents[end.file.key], end)
+        _check_rows(job, planned, extents[end.file.key], end)
+    _check_model(prepare.verdict(output, job), ends)
     told = manifest.manifest(job, planned, ends)
     failed = samples.failures(output, ends, _rows_of(output, planned, extents), fetcher(job.storage))
     output.put(REPORT, summary.page(job, told, ends, failed).encode())
-    _allow(job, told.images, told.figures, failed)
     output.put(manifest.KEY, told.model_dump_json(by_alias=True, indent=1).encode())
+    _allow(job, told.images, told.figures, failed)
     output.put(SUCCESS, b"")
     return Committed(
         images=told.images,
@@ -85,11 +88,28 @@ def _files(job: Job, output: Place, extents: Mapping[str, Extent]) -> list[Objec
     return [there[key] for key in extents]
 
 
-def _check(job: Job, planned: Plan, extent: Extent, end: Footer) -> None:
+def _check_rows(job: Job, planned: Plan, extent: Extent, end: Footer) -> None:
     if (end.lineage.digest, end.lineage.plan) != (job.digest, planned.plan):
         raise DataError("PartsDiffer", f"{end.file.key} is a part of another job or plan")
     if end.rows != extent.rows:
         raise DataError("PartsDiffer", f"{end.file.key} has {end.rows} rows; {extent.rows} were planned")
+
+
+def _check_model(prepared: Prepared, ends: Sequence[Footer]) -> None:
+    """Rows of two models look alike, so what computed a part must be what prepare decided on, and labels the same."""
+    decided = prepared.model_digest, prepared.preprocessing_digest, prepared.backend, prepared.precision
+    others = [end for end in ends if _computed_by(end.lineage) != decided]
+    if others:
+        names, found = _some([end.file.key for end in others]), ", ".join(_computed_by(others[0].lineage))
+        raise DataError(
+            "PartsDiffer",
+            f"{len(others)} of {len(ends)} parts are of another model or engine than the job was prepared with: {names}"
+            f" ({found}; prepared: {', '.join(decided)}). Delete them and run again, or choose an empty output",
+        )
+
+
+def _computed_by(lineage: Lineage) -> tuple[str, str, str, str]:
+    return lineage.model_digest, lineage.preprocessing_digest, lineage.backend, lineage.precision
 
 
 def _rows_of(output: Place, planned: Plan, extents: Mapping[str, Extent]) -> samples.PlannedRows:

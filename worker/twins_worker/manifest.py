@@ -1,4 +1,6 @@
-"""``_manifest.json``: what a reader may trust. The files of an output, what they hold, and where it came from."""
+"""``_manifest.json``: the files of an output, what they hold, and where it came from. Only ``_SUCCESS`` beside it says
+that the job succeeded: a job with too many failed images has a manifest as well.
+"""
 
 from collections.abc import Sequence
 

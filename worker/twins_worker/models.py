@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from twins import engines
 from twins.engines.cores import available_cores
-from twins.errors import RequestError
 from twins_worker import labels, plan, prepare
 from twins_worker.figures import Lineage
 from twins_worker.infer import Model
@@ -41,9 +40,7 @@ def opened(job: Job) -> Iterator[Model]:
         RequestError: prepare has not run, or its engine cannot work here.
     """
     output = open_place(job.output.uri, job.storage, field="output.uri")
-    prepared = prepare.read(output, job)
-    if prepared is None:
-        raise RequestError("output.uri", job.output.uri, "has no prepared model", "Run the step prepare first.")
+    prepared = prepare.verdict(output, job)
     with closing(prepare.load(prepared, job)) as engine:
         yield Model(engine, labels.of(job), lineage(job, plan.read(output, job).plan, prepared), flow(prepared))
 

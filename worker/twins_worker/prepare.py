@@ -72,6 +72,17 @@ def read(output: Place, job: Job) -> Prepared | None:
     return prepared
 
 
+def verdict(output: Place, job: Job) -> Prepared:
+    """As ``read``, of a job that was prepared.
+
+    Raises:
+        RequestError: it was not, or the output is another job's.
+    """
+    if (prepared := read(output, job)) is None:
+        raise RequestError("output.uri", job.output.uri, "has no prepared model", "Run the step prepare first.")
+    return prepared
+
+
 def load(prepared: Prepared, job: Job) -> engines.Engine:
     """The engine that ``prepared`` names, from this machine's cache or the job's.
 
@@ -80,7 +91,8 @@ def load(prepared: Prepared, job: Job) -> engines.Engine:
     """
     folder = of_job(job).find(prepared.key)
     if folder is None:
-        problem, remedy = "is in no cache any more", f"Delete {PREPARED} in the output and run again."
+        problem = "is in no cache any more"
+        remedy = f"Choose an empty output; or, if the weights are what they were, delete {PREPARED} and run again."
         raise RequestError("storage.cache", prepared.key, problem, remedy)
     return engines.load(prepared.backend, folder, precision=prepared.precision, batch_size=prepared.batch_size)
 

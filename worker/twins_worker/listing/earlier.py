@@ -52,7 +52,7 @@ def verdict(job: settings.Job, *, same_model: bool = False) -> Verdict:
     ``same_model`` takes it for that where prepare has not said yet which this job's is.
 
     Raises:
-        RequestError: what is named there is no finished output.
+        RequestError: what is named there is no output that commit described.
         Unavailable: the model of this job is not known yet: prepare has to run before an incremental plan.
     """
     good = _good(job, job.incremental.since, same_model) if job.incremental else None
@@ -144,7 +144,7 @@ class _Output:
     @classmethod
     def read(cls, job: settings.Job, uri: str, field: str) -> "_Output":
         place = open_place(uri, job.storage, field=field)
-        remedy = "Name the output.uri of a job that succeeded."
+        remedy = "Name the output.uri of a job that got as far as its report."
         try:
             manifest = _Manifest.model_validate_json(place.get("_manifest.json"))
         except NotFound as error:
