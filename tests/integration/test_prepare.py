@@ -60,6 +60,21 @@ def test_an_output_of_another_job_is_refused(job: Job, tmp_path: Path) -> None:
         prepare.run(other)
 
 
+def test_an_engine_that_is_not_here_is_refused_before_anything_is_decided(job: Job, tmp_path: Path) -> None:
+    asked = job.model_copy(update={"engine": settings.Engine(backend="cuda")})
+    with pytest.raises(RequestError, match=r"engine\.backend: 'cuda' needs Paddle built for CUDA"):
+        prepare.run(asked)
+    assert not (tmp_path / "out/_plan").exists()
+
+
+def test_auto_passes_over_an_engine_that_breaks(job: Job, tmp_path: Path) -> None:
+    """The tiny model has no Paddle program: oneDNN cannot open it, the others can."""
+    asked = job.model_copy(update={"engine": settings.Engine()})
+    prepared = prepare.run(asked)
+    assert prepared.backend in ("openvino", "onnxruntime")
+    assert "onednn fails here" in prepared.why
+
+
 def test_what_is_prepared_loads_and_predicts(job: Job) -> None:
     engine = prepare.load(prepare.run(job), job)
     prediction = engine.run(PICTURES)

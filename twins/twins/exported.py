@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+REVISION = 1
+"""Changes with what ``export`` writes for the same weights: part of what names a model in a cache."""
+
 
 @dataclass(frozen=True)
 class Exported:

@@ -38,7 +38,7 @@ def choose(asked: settings.Engine, model: Path, verdicts: Path) -> Choice:
     """The engine for ``model`` (an exported model's folder); a measured verdict is kept in the folder ``verdicts``.
 
     Raises:
-        RequestError: the engine that was asked for cannot run here, or none can.
+        RequestError: ``auto``, and no engine can run here.
     """
     if asked.backend != "auto":
         return Choice(asked.backend, "asked for")
@@ -56,6 +56,8 @@ def _measured(asked: settings.Engine, model: Path) -> Choice:
             rates[backend] = images_per_second(backend, asked, model)
         except RequestError as error:
             absent.append(f"{error.value} {error.problem}")
+        except Exception as error:  # noqa: BLE001 - one engine's fault, of whatever kind, leaves the others
+            absent.append(f"{backend} fails here: {type(error).__name__}")
     if not rates:
         raise RequestError("engine.backend", "auto", f"finds no engine: {'; '.join(absent)}", "Install one of them.")
     return Choice(fastest(rates), _told(rates, absent))

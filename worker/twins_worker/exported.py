@@ -2,21 +2,22 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from twins import registry, weights
 from twins.engines import Images
 from twins.errors import RequestError
-from twins.exported import Exported
+from twins.exported import REVISION, Exported
 from twins.sources import Store
 from twins_worker.model_cache import ModelCache
 from twins_worker.settings import Job, Model
 from twins_worker.storage import NotFound, Place, open_place
 
 DESCRIPTION = "export.json"
+CONVERTERS = ("paddlepaddle", "paddlepaddle-gpu", "paddle2onnx", "onnx")
 
 Tell = Callable[[str], None]
 
@@ -51,7 +52,7 @@ def reduced(key: str, cache: ModelCache, pictures: Images, tell: Tell) -> str:
         quantise.quantise(folder, pictures)
 
     calibration = hashlib.sha256(pictures.tobytes()).hexdigest()
-    reduced_key = _key("int8", key, calibration, version("nncf"))
+    reduced_key = _key("int8", key, calibration, *_versions(("nncf", "openvino")))
     cache.build(reduced_key, make)
     return reduced_key
 
@@ -65,7 +66,7 @@ def _exported(job: Job, cache: ModelCache, tell: Tell) -> str:
         tell(f"exporting {spec.name} with {resolved.uri}")
         _write(spec, job.model.num_classes, resolved, folder)
 
-    key = _key("export", spec.name, str(job.model.num_classes), resolved.digest, version("twins"))
+    key = _key("export", spec.name, str(job.model.num_classes), resolved.digest, str(REVISION), *_versions(CONVERTERS))
     cache.build(key, make)
     return key
 
@@ -116,6 +117,12 @@ def _check(described: Exported, asked: Model) -> None:
     ):
         if theirs != ours:
             raise RequestError(field, ours, f"is not what the exported model is: {theirs}", f"Write {theirs}.")
+
+
+def _versions(distributions: Iterable[str]) -> Iterator[str]:
+    for name in distributions:
+        with suppress(PackageNotFoundError):
+            yield f"{name} {version(name)}"
 
 
 def _key(*parts: str) -> str:

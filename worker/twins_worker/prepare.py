@@ -9,7 +9,7 @@ from typing import Literal
 from twins import engines
 from twins.errors import RequestError
 from twins.exported import Exported
-from twins_worker import choose, exported, guard, sample
+from twins_worker import choose, exported, guard, sample, settings
 from twins_worker.figures import Value
 from twins_worker.model_cache import ModelCache, of_job
 from twins_worker.settings import Job
@@ -89,12 +89,12 @@ def load(prepared: Prepared, job: Job) -> engines.Engine:
     Raises:
         RequestError: the model is in neither, or the engine cannot run here.
     """
-    folder = of_job(job).find(prepared.key)
-    if folder is None:
+    cache = of_job(job)
+    if cache.find(prepared.key) is None:
         problem = "is in no cache any more"
         remedy = f"Choose an empty output; or, if the weights are what they were, delete {PREPARED} and run again."
         raise RequestError("storage.cache", prepared.key, problem, remedy)
-    return engines.load(prepared.backend, folder, precision=prepared.precision, batch_size=prepared.batch_size)
+    return _open(cache, prepared.key, prepared.backend, job.engine)
 
 
 def _prepare(job: Job, cache: ModelCache, tell: Tell) -> Prepared:
@@ -105,8 +105,9 @@ def _prepare(job: Job, cache: ModelCache, tell: Tell) -> Prepared:
         key = exported.reduced(key, cache, pictures[::CALIBRATED_OF], tell)
     choice = choose.choose(asked, cache.path(key), cache.local / "verdicts")
     tell(f"engine {choice.backend}: {choice.why}")
-    agreement = guard.check(asked, choice.backend, cache.path(key), pictures) if pictures is not None else None
     cache.share(key)
+    _open(cache, key, choice.backend, asked).close()
+    agreement = guard.check(asked, choice.backend, cache.path(key), pictures) if pictures is not None else None
     described = Exported.read(cache.path(key))
     return Prepared(
         job=job.digest,
@@ -119,3 +120,14 @@ def _prepare(job: Job, cache: ModelCache, tell: Tell) -> Prepared:
         why=choice.why,
         agreement=agreement,
     )
+
+
+def _open(cache: ModelCache, key: str, backend: str, asked: settings.Engine) -> engines.Engine:
+    """Load the model ``key``; what the engine compiles is found in the cache, or shared through it, as an entry."""
+    compiled = engines.compiled_name(backend, asked.precision, asked.images_per_call)
+    if compiled is not None:
+        cache.find(f"{key}/{compiled}")
+    engine = engines.load(backend, cache.path(key), precision=asked.precision, batch_size=asked.images_per_call)
+    if compiled is not None:
+        cache.share(f"{key}/{compiled}")
+    return engine

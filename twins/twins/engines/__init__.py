@@ -55,6 +55,12 @@ def load(backend: str, model: Path, *, precision: str, batch_size: int | None) -
     return loader(model, precision=precision, batch_size=batch_size)
 
 
+def compiled_name(backend: str, precision: str, batch_size: int | None) -> str | None:
+    """The folder, below an exported model's, where ``backend`` keeps what it compiled; ``None`` where it does not."""
+    named = getattr(_module(backend), "compiled_name", None)
+    return named(precision, batch_size) if named else None
+
+
 def _module(backend: str) -> ModuleType:
     try:
         return import_module(f"twins.engines.{backend}")
