@@ -11,15 +11,16 @@ Row = dict[str, Any]
 
 
 def read(job: "Job", columns: list[str] | None = None) -> Iterator[Row]:
-    """The rows of the job's output, in the plan's order."""
+    """The rows of the job's output, which was committed, in the plan's order: that of the manifest."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from twins_worker import manifest
     from twins_worker.storage import open_place
 
     output = open_place(job.output.uri, job.storage, field="output.uri")
-    for found in sorted(output.list("data/"), key=lambda found: found.key):
-        yield from pq.read_table(pa.BufferReader(output.get(found.key)), columns=columns).to_pylist()
+    for file in manifest.read(output).files:
+        yield from pq.read_table(pa.BufferReader(output.get(file.path, etag=file.etag)), columns=columns).to_pylist()
 
 
 def first(job: "Job", count: int) -> list[Row]:

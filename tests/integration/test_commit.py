@@ -13,7 +13,7 @@ from s3_server import S3Server
 
 from twins.errors import RequestError
 from twins_worker import commit
-from twins_worker.settings import FailurePolicy, Job
+from twins_worker.settings import FailurePolicy, Job, Output
 from twins_worker.storage import NotFound, open_place
 from twins_worker.termination import DataError
 
@@ -152,6 +152,20 @@ def test_weights_that_changed_between_two_runs_are_not_mixed(asked: Job, output:
     steps.computed(asked)
     with pytest.raises(DataError, match="4 of 5 parts are of another model or engine"):
         commit.run(asked)
+
+
+def test_labels_that_changed_between_two_runs_are_not_mixed(asked: Job, tmp_path: Path) -> None:
+    labels, output = tmp_path / "labels.txt", tmp_path / "labelled"
+    model = asked.model.model_copy(update={"labels": str(labels)})
+    of_labels = asked.model_copy(update={"model": model, "output": Output(uri=str(output))})
+    labels.write_text("".join(f"class {number}\n" for number in range(tiny_model.CLASSES)))
+    steps.computed(of_labels)
+    commit.run(of_labels)
+    (output / "data/part-00004-000.parquet").unlink()
+    labels.write_text("".join(f"kind {number}\n" for number in range(tiny_model.CLASSES)))
+    steps.computed(of_labels)
+    with pytest.raises(DataError, match=r"what model.labels names changed between the parts"):
+        commit.run(of_labels)
 
 
 def test_on_a_bucket(bucket: str, s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ LINEAGE = Lineage(
     model="alt_gvt_small",
     model_digest="0" * 64,
     preprocessing_digest="1" * 64,
+    labels_digest="l",
     backend="onnxruntime",
     precision="fp32",
     versions={},

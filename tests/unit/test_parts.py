@@ -21,6 +21,7 @@ LINEAGE = Lineage(
     model="alt_gvt_small",
     model_digest="m",
     preprocessing_digest="q",
+    labels_digest="l",
     backend="openvino",
     precision="fp32",
     versions={"twins": "0.1.0"},

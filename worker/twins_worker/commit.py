@@ -106,6 +106,8 @@ def _check_model(prepared: Prepared, ends: Sequence[Footer]) -> None:
             f"{len(others)} of {len(ends)} parts are of another model or engine than the job was prepared with: {names}"
             f" ({found}; prepared: {', '.join(decided)}). Delete them and run again, or choose an empty output",
         )
+    if len({end.lineage.labels_digest for end in ends}) > 1:
+        raise DataError("PartsDiffer", "what model.labels names changed between the parts: choose an empty output")
 
 
 def _computed_by(lineage: Lineage) -> tuple[str, str, str, str]:

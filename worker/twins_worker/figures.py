@@ -31,6 +31,8 @@ class Lineage(Value):
     """The network's name."""
     model_digest: str
     preprocessing_digest: str
+    labels_digest: str
+    """SHA-256, in hex, of what the classes are called: the file behind ``model.labels`` may change."""
     backend: str
     precision: str
     versions: Mapping[str, str]

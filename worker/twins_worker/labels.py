@@ -1,5 +1,7 @@
 """What the classes of a job's model are called."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 from twins import labels
@@ -19,3 +21,8 @@ def of(job: Job) -> Sequence[str | None]:
         return (None,) * model.num_classes
     store = Store(endpoint=job.storage.endpoint, region=job.storage.region)
     return labels.load(model.labels, model.num_classes, local_root(), store=store)
+
+
+def digest(names: Sequence[str | None]) -> str:
+    """Names their content: SHA-256 in hex."""
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()

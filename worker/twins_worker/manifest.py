@@ -12,6 +12,7 @@ from twins_worker.figures import Figures, Lineage, Value, total
 from twins_worker.footers import Footer
 from twins_worker.plan import Plan
 from twins_worker.settings import Job
+from twins_worker.storage import Place
 
 KEY = "_manifest.json"
 VERSION = 1
@@ -57,6 +58,7 @@ class Manifest(Value):
     """More than one where workers of several versions wrote."""
     figures: Figures
     files: Sequence[File]
+    """In the plan's order, which that of their names is not always."""
 
 
 def manifest(job: Job, plan: Plan, footers: Sequence[Footer]) -> Manifest:
@@ -77,6 +79,15 @@ def manifest(job: Job, plan: Plan, footers: Sequence[Footer]) -> Manifest:
             File(path=each.file.key, rows=each.rows, bytes=each.file.bytes, etag=each.file.etag) for each in footers
         ],
     )
+
+
+def read(output: Place) -> Manifest:
+    """What commit left.
+
+    Raises:
+        NotFound: it did not run yet.
+    """
+    return Manifest.model_validate_json(output.get(KEY))
 
 
 def _columns(job: Job) -> pa.Schema:

@@ -42,7 +42,9 @@ def opened(job: Job) -> Iterator[Model]:
     output = open_place(job.output.uri, job.storage, field="output.uri")
     prepared = prepare.verdict(output, job)
     with closing(prepare.load(prepared, job)) as engine:
-        yield Model(engine, labels.of(job), lineage(job, plan.read(output, job).plan, prepared), flow(prepared))
+        names = labels.of(job)
+        told = lineage(job, plan.read(output, job).plan, prepared, labels.digest(names))
+        yield Model(engine, names, told, flow(prepared))
 
 
 def flow(prepared: Prepared) -> Flow:
@@ -52,7 +54,7 @@ def flow(prepared: Prepared) -> Flow:
     return Flow.on(available_cores(), batch_images=call * max(1, device // call))
 
 
-def lineage(job: Job, plan_id: str, prepared: Prepared) -> Lineage:
+def lineage(job: Job, plan_id: str, prepared: Prepared, labels_digest: str) -> Lineage:
     return Lineage(
         job=job.name,
         digest=job.digest,
@@ -60,6 +62,7 @@ def lineage(job: Job, plan_id: str, prepared: Prepared) -> Lineage:
         model=job.model.name,
         model_digest=prepared.model_digest,
         preprocessing_digest=prepared.preprocessing_digest,
+        labels_digest=labels_digest,
         backend=prepared.backend,
         precision=prepared.precision,
         versions=dict(_versions()),

@@ -1,4 +1,4 @@
-"""``twins bench throughput``: images a second from the input to Parquet, beside the engine's own."""
+"""``twins bench throughput``: images a second from their storage to Parquet, beside the engine's own."""
 
 import tempfile
 import time
@@ -44,9 +44,10 @@ def throughput(
     seconds: Annotated[float, typer.Option(min=1, help="How long the bare engine is measured.")] = 10.0,
     output: Output = Format.text,
 ) -> None:
-    """Images a second end to end (list, fetch, decode, infer, write Parquet), beside the same engine fed from memory.
+    """Images a second end to end (fetch, decode, infer, write Parquet), beside the same engine fed from memory.
 
-    Weights are random unless you name some, which takes nothing from the time.
+    Listing and the model's preparation come before the clock starts: they are once a job. Weights are random unless you
+    name some, which takes nothing from the time.
 
     Examples:
 
