@@ -3,6 +3,7 @@
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,9 +19,12 @@ from s3_server import S3Server
 from twins import engines
 from twins.errors import RequestError
 from twins_worker import infer, parts, plan
+from twins_worker.batches import Batch
+from twins_worker.failures import Failure, failure
+from twins_worker.fetch import MAX_BYTES, Row
 from twins_worker.figures import Lineage
 from twins_worker.infer import Inferred, Model, Progress
-from twins_worker.pipeline import Flow
+from twins_worker.pipeline import UNKNOWN_BYTES, Expected, Flow, scored
 from twins_worker.storage import open_place
 
 PER_PART = 1024
@@ -80,6 +84,32 @@ def test_every_image_has_its_row(tmp_path: Path, model: Model) -> None:
     assert rows["000.jpg"]["label"] == LABELS[rows["000.jpg"]["class_id"]]
     assert done.figures.images == 9
     assert done.figures.failed == {"changed": 1, "not_an_image": 1, "not_found": 1, "truncated": 2}
+
+
+def test_an_image_of_unknown_size_waits_for_room_where_it_is_large(model: Model) -> None:
+    """Of those that are large, a decoder's thread fetches one at a time, after all have been asked for little."""
+    asked, at_once, most_at_once = list[int](), 0, 0
+    data, lock = photographs.jpeg(1), threading.Lock()
+
+    def fetch(row: Row, limit: int = MAX_BYTES) -> bytes | Failure:
+        nonlocal at_once, most_at_once
+        with lock:
+            asked.append(limit)
+            at_once += limit == MAX_BYTES
+            most_at_once = max(most_at_once, at_once)
+        if limit == MAX_BYTES:
+            time.sleep(0.01)
+        with lock:
+            at_once -= limit == MAX_BYTES
+        return data if limit == MAX_BYTES else failure("too_large", "")
+
+    rows = [Row(f"https://host/{number}", None, None, None, None) for number in range(8)]
+    expected = Expected(tiny_model.CLASSES, tiny_model.WIDTH, top_k=5, features=False)
+    flow = replace(Flow.on(2), decode_threads=4)
+    (done,) = scored([Batch(0, rows, last=True)], fetch, model.engine, expected, flow)
+    assert done.outcomes.failures == [None] * 8
+    assert sorted(asked) == [UNKNOWN_BYTES] * 8 + [MAX_BYTES] * 8
+    assert most_at_once == 1
 
 
 def test_objects_of_a_bucket(bucket: str, s3_server: S3Server, model: Model) -> None:

@@ -4,14 +4,14 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from fault_proxy import Fault, FaultProxy, Forward, Request, cuts, refuses, resets, resets_after
+from fault_proxy import Fault, FaultProxy, Request, Server, cuts, forgets, passes, refuses, resets
 from s3_server import S3Server
 
 from twins_worker.settings import Storage
 from twins_worker.storage import Place, Unavailable, open_place
 
 BODY = b"0123456789" * 1000
-ANY_TIME = {"busy": refuses, "resets": resets, "resets after it was done": resets_after}
+ANY_TIME = {"busy": refuses, "resets": resets, "resets after it was done": forgets}
 READING = {**ANY_TIME, "cuts": cuts}
 
 
@@ -33,8 +33,8 @@ def twice(fault: Fault) -> Fault:
     """``fault``, two times, then none."""
     number = itertools.count()
 
-    def some(request: Request, forward: Forward) -> bytes:
-        return fault(request, forward) if next(number) < 2 else forward()
+    def some(request: Request, server: Server) -> bytes:
+        return (fault if next(number) < 2 else passes)(request, server)
 
     return some
 

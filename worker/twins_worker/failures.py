@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Code = Literal["not_found", "changed", "forbidden", "not_an_image", "truncated", "too_large", "unsupported"]
+Code = Literal[
+    "not_found", "changed", "forbidden", "unreachable", "not_an_image", "truncated", "too_large", "unsupported"
+]
 CODES: tuple[Code, ...] = get_args(Code)
 
 DETAIL_CHARACTERS = 300

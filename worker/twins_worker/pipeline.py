@@ -18,7 +18,7 @@ from twins_worker.meter import Stopwatch
 from twins_worker.streams import buffered, ordered_map
 
 UNKNOWN_BYTES = 4 * 2**20
-"""What a row without a planned size counts for while it is fetched."""
+"""What a row without a planned size may have when it is first fetched; a larger one waits until a decoder wants it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def scored(
     with ExitStack() as stack:
         slots = (_Slot(batch, index) for batch in batches for index in range(len(batch.rows)))
         fetched = stack.enter_context(closing(_fetched(slots, fetch, flow)))
-        decoded = stack.enter_context(closing(_decoded(fetched, flow)))
+        decoded = stack.enter_context(closing(_decoded(fetched, fetch, flow)))
         filled = stack.enter_context(closing(buffered(_filled(decoded), ahead=flow.batches_ahead)))
         ranked = stack.enter_context(closing(buffered(_ranked(filled, engine, expected), ahead=1)))
         yield from ranked
@@ -112,31 +112,43 @@ class _Slot:
 @dataclass(frozen=True, slots=True)
 class _Fetched:
     slot: _Slot
-    data: bytes | Failure
+    data: bytes | Failure | None
+    """``None``: larger than ``UNKNOWN_BYTES``, and not fetched yet."""
 
 
 def _fetched(slots: Iterable[_Slot], fetch: Fetch, flow: Flow) -> Generator[_Fetched, None, None]:
     def fetch_one(slot: _Slot) -> _Fetched:
-        watch = Stopwatch()
-        data = fetch(slot.row)
-        slot.batch.seconds[slot.index, :2] = watch.wall, watch.cpu
-        return _Fetched(slot, data)
+        data = _timed(fetch, slot, UNKNOWN_BYTES)
+        is_larger = slot.row.bytes is None and isinstance(data, Failure) and data.code == "too_large"
+        return _Fetched(slot, None if is_larger else data)
 
     def share(slot: _Slot) -> float:
-        return min(slot.row.bytes or UNKNOWN_BYTES, MAX_BYTES) / flow.fetch_ahead_bytes
+        size = UNKNOWN_BYTES if slot.row.bytes is None else slot.row.bytes
+        return min(size, MAX_BYTES) / flow.fetch_ahead_bytes
 
     return ordered_map(fetch_one, slots, threads=flow.fetch_threads, ahead=flow.fetch_ahead, weigh=share)
 
 
-def _decoded(fetched: Iterable[_Fetched], flow: Flow) -> Generator[_Slot, None, None]:
+def _timed(fetch: Fetch, slot: _Slot, limit: int) -> bytes | Failure:
+    watch = Stopwatch()
+    data = fetch(slot.row, limit)
+    slot.batch.seconds[slot.index, :2] += watch.wall, watch.cpu
+    return data
+
+
+def _decoded(fetched: Iterable[_Fetched], fetch: Fetch, flow: Flow) -> Generator[_Slot, None, None]:
     def decode_one(fetched: _Fetched) -> _Slot:
-        slot, watch = fetched.slot, Stopwatch()
-        _fill(slot.batch, slot.index, fetched.data)
+        slot = fetched.slot
+        data = _timed(fetch, slot, MAX_BYTES) if fetched.data is None else fetched.data
+        watch = Stopwatch()
+        _fill(slot.batch, slot.index, data)
         slot.batch.seconds[slot.index, 2:] = watch.wall, watch.cpu
         return slot
 
     def share(fetched: _Fetched) -> float:
-        return 0.0 if isinstance(fetched.data, Failure) else len(fetched.data) / flow.fetch_ahead_bytes
+        if isinstance(fetched.data, Failure):
+            return 0.0
+        return (MAX_BYTES if fetched.data is None else len(fetched.data)) / flow.fetch_ahead_bytes
 
     return ordered_map(decode_one, fetched, threads=flow.decode_threads, ahead=flow.decode_ahead, weigh=share)
 

@@ -23,10 +23,11 @@ MEANINGS = MappingProxyType(
         "not_found": "It was gone when it was fetched.",
         "changed": "It changed after the plan was made.",
         "forbidden": "The store would not hand it out.",
+        "unreachable": "Its server did not answer, or not in time, in several tries.",
         "not_an_image": "It is no image.",
         "truncated": "The file ends early.",
-        "too_large": "It has more pixels than the limit, or asks for more memory.",
-        "unsupported": "It is damaged, or of a format or kind that is not decoded.",
+        "too_large": "It has more bytes or pixels than the limit, or asks for more memory.",
+        "unsupported": "It is damaged, of a format or kind that is not decoded, or its URI is none.",
     }
 )
 """What each failure code says, for a person."""

@@ -1,6 +1,7 @@
 """Where bytes are: folders, buckets and web servers, as one kind of place."""
 
 import os
+import re
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,20 @@ from obstore.store import AzureStore, GCSStore
 
 from twins.errors import RequestError
 from twins_worker import settings
-from twins_worker.storage import bucket, s3
+from twins_worker.storage import bucket, s3, web
 from twins_worker.storage.bucket import Bucket
 from twins_worker.storage.folder import Folder
-from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, Place, StorageError, Unavailable
-from twins_worker.storage.web import Site
+from twins_worker.storage.place import (
+    Changed,
+    Forbidden,
+    NotFound,
+    Object,
+    Place,
+    StorageError,
+    TooLarge,
+    Unavailable,
+)
+from twins_worker.storage.shown import shown_uri
 
 __all__ = [
     "Changed",
@@ -25,12 +35,17 @@ __all__ = [
     "Place",
     "Reader",
     "StorageError",
+    "TooLarge",
     "Unavailable",
     "open_place",
+    "shown_uri",
     "split",
 ]
 
+MAX_PLACES = 64
+"""Buckets that a ``Reader`` keeps open."""
 SCHEMES = "a path, file://, s3://, gs://, az:// or https://"
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def split(uri: str, *, field: str = "uri") -> tuple[str, str]:
@@ -40,7 +55,7 @@ def split(uri: str, *, field: str = "uri") -> tuple[str, str]:
     standard says, a plain path is neither and may be relative. ``field`` is what a refusal calls the URI.
 
     Raises:
-        RequestError: a scheme that is not read here, or no bucket.
+        RequestError: a scheme that is not read here, or no name of a bucket.
     """
     scheme, colon, rest = uri.partition("://")
     if not colon:
@@ -53,9 +68,9 @@ def split(uri: str, *, field: str = "uri") -> tuple[str, str]:
     if scheme == "pvc":
         raise RequestError(field, uri, "is a volume of a cluster", "Name the folder where it is mounted.")
     if scheme not in {"s3", "gs", "az", "https", "http"}:
-        raise RequestError(field, uri, f"has a scheme, {scheme!r}, that is not known", f"Write {SCHEMES}.")
-    if not host:
-        raise RequestError(field, uri, "names no bucket", f"Write {scheme}://BUCKET/KEY.")
+        raise RequestError(field, shown_uri(uri), f"has a scheme, {scheme!r}, that is not known", f"Write {SCHEMES}.")
+    if not host or (scheme not in web.SCHEMES and not _BUCKET.fullmatch(host)):
+        raise RequestError(field, shown_uri(uri), "names no bucket", f"Write {scheme}://BUCKET/KEY.")
     return f"{scheme}://{host}/", key
 
 
@@ -77,7 +92,7 @@ def open_place(uri: str, storage: settings.Storage, *, field: str = "uri") -> Pl
         case "gs" | "az":
             return _open_bucket(root, prefix, uri, field)
         case _:
-            return Site(root + prefix)
+            return web.open_site(root + prefix, field)
 
 
 def _open_bucket(root: str, prefix: str, uri: str, field: str) -> Bucket:
@@ -94,24 +109,30 @@ def _open_bucket(root: str, prefix: str, uri: str, field: str) -> Bucket:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads objects by URI, wherever they are; each bucket and server is opened once."""
+    """Reads objects by URI, wherever they are. A bucket stays open, unless there are very many."""
 
     storage: settings.Storage
     _places: dict[str, Place] = field(default_factory=dict, compare=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
-    def get(self, uri: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, uri: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
+    ) -> bytes:
         """As ``Place.get``.
 
         Raises:
             RequestError: as ``split``.
         """
         root, key = split(uri)
-        return self._place(root).get(key, etag=etag, range=range)
+        return self._place(root).get(key, etag=etag, range=range, limit=limit)
 
     def _place(self, root: str) -> Place:
+        if root.startswith("http"):  # opening one costs nothing, and a manifest may name millions
+            return open_place(root, self.storage)
         with self._opening:
             if root not in self._places:
+                if len(self._places) >= MAX_PLACES:
+                    del self._places[next(iter(self._places))]
                 self._places[root] = open_place(root, self.storage)
             return self._places[root]
 

@@ -19,7 +19,7 @@ from obstore.exceptions import (
 
 from twins_worker.storage import patience
 from twins_worker.storage.patience import patiently
-from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, Unavailable
+from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
@@ -79,7 +79,9 @@ class Bucket:
         first = next(iter(self.list(key)), None)  # a key comes before all that start with it
         return first if first is not None and first.key == key else None
 
-    def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
+    ) -> bytes:
         if range is not None and range[0] >= range[1]:
             return b""
         options: obstore.GetOptions = {}
@@ -88,7 +90,11 @@ class Bucket:
         if range is not None:
             options["range"] = range
         with failures(self.uri(key)):
-            return bytes(obstore.get(self.store, self.prefix + key, options=options).bytes())
+            answer = obstore.get(self.store, self.prefix + key, options=options)
+            start, end = answer.range  # what follows is as long as that, or an error
+            if limit is not None and end - start > limit:
+                raise TooLarge(self.uri(key), f"has more than {limit} bytes")
+            return bytes(answer.bytes())
 
     def put(self, key: str, data: bytes) -> None:
         with failures(self.uri(key)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, Unavailable
+from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, TooLarge, Unavailable
 
 STAGING = ".twins-"
 """How the name of a file starts while it is being written; a kill may leave one, and no listing shows it."""
@@ -52,12 +52,14 @@ class Folder:
             return None
         return Object(key, status.st_size, _etag(status)) if stat.S_ISREG(status.st_mode) else None
 
-    def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
+    ) -> bytes:
         with self._failures(key):
             # A named pipe must not block the open; for regular files the flag means nothing.
             descriptor = os.open(self._path(key), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                return self._read(key, descriptor, etag, range)
+                return self._read(key, descriptor, etag, range, limit)
             finally:
                 os.close(descriptor)
 
@@ -73,7 +75,9 @@ class Folder:
                 return False
         return True
 
-    def _read(self, key: str, descriptor: int, etag: str | None, range: tuple[int, int] | None) -> bytes:
+    def _read(
+        self, key: str, descriptor: int, etag: str | None, range: tuple[int, int] | None, limit: int | None
+    ) -> bytes:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise NotFound(self.uri(key), "is no regular file")
@@ -82,7 +86,10 @@ class Folder:
         start, end = range or (0, before.st_size)
         if start > before.st_size:
             raise Changed(self.uri(key), f"ends before byte {start}")
-        data = _pread(descriptor, start, min(end, before.st_size))
+        end = min(end, before.st_size)
+        if limit is not None and end - start > limit:
+            raise TooLarge(self.uri(key), f"has more than {limit} bytes")
+        data = _pread(descriptor, start, end)
         if _etag(os.fstat(descriptor)) != _etag(before):
             raise Changed(self.uri(key), "changed while it was read")
         return data

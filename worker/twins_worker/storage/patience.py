@@ -12,6 +12,8 @@ from twins_worker.storage.place import Unavailable
 CONNECT_SECONDS = 5
 STALL_SECONDS = 30
 """How long a server may be silent in a request."""
+OBJECT_SECONDS = 120
+"""How long an object of a stranger's server may take, tries and all: 128 MiB at a megabyte a second."""
 LONGEST_WAIT_SECONDS = 5.0
 
 T = TypeVar("T")

@@ -43,6 +43,10 @@ class Unavailable(StorageError):
     """The storage does not answer, or answers that it cannot now. Worth trying again later."""
 
 
+class TooLarge(StorageError):
+    """The object has more bytes than were asked for at most."""
+
+
 class Place(Protocol):
     """A folder or the part of a bucket below a prefix. Every method raises only the errors above.
 
@@ -70,11 +74,14 @@ class Place(Protocol):
         """The object of exactly that key, without reading it; ``None`` where there is none."""
         ...
 
-    def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
+    ) -> bytes:
         """The object's bytes, or those of ``range`` (from, up to but without), less where it ends before.
 
         Raises:
             Changed: ``etag`` was given and the object has another, or it is shorter than where ``range`` starts.
+            TooLarge: there are more than ``limit``; no more than about that many were taken into memory.
         """
         ...
 

@@ -19,7 +19,7 @@ from obstore.store import S3Store
 
 from twins_worker import settings
 from twins_worker.storage import boto, bucket, patience
-from twins_worker.storage.place import Forbidden, Object
+from twins_worker.storage.place import Forbidden, Object, TooLarge
 from twins_worker.storage.s3_listing import Lister
 
 if TYPE_CHECKING:
@@ -42,14 +42,19 @@ class S3Bucket(bucket.Bucket):
         for found in self.lister.objects(self.prefix + prefix):
             yield Object(found.key[skip:], found.bytes, found.etag) if skip else found
 
-    def get(self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
+    ) -> bytes:
         if _obstore_can_name(self.prefix + key):
-            return super().get(key, etag=etag, range=range)
+            return super().get(key, etag=etag, range=range, limit=limit)
         conditions = {} if etag is None else {"IfMatch": f'"{etag}"'}
         if range is not None:
             conditions["Range"] = f"bytes={range[0]}-{range[1] - 1}"
         with boto.failures(self.uri(key)):
             answer = self.client.get_object(Bucket=self.name, Key=self.prefix + key, **conditions)
+            if limit is not None and answer["ContentLength"] > limit:
+                answer["Body"].close()
+                raise TooLarge(self.uri(key), f"has more than {limit} bytes")
             data: bytes = answer["Body"].read()
             return data
 
