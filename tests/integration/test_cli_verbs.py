@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command import MODEL, SMALL, Twins, jpeg, put
+from moody_http import Mood, moody_server
 
 HEAVY = ("paddle", "cv2", "pyarrow", "numpy", "pydantic", "jsonschema", "obstore", "boto3")
 
@@ -41,6 +42,15 @@ def test_predict_ranks_the_classes_of_each_picture(twins: Twins, tmp_path: Path)
     assert [told[5]["label"].split(":")[0], told[-1]["label"].split(":")[0]] == ["(not_an_image", "(not_found"]
     assert all(better["score"] >= worse["score"] for better, worse in pairwise(told[:5]))
     assert all(row["label"] for row in told)
+    assert (ran.returncode, twins("predict", *MODEL, "one.jpg").returncode) == (65, 0)
+
+
+def test_a_single_picture_that_may_not_be_read_is_a_row(twins: Twins) -> None:
+    with moody_server(b"") as server:
+        server.moods = [Mood(status=403)] * 9
+        ran = twins("predict", *MODEL, "--output", "json", f"{server.url}/one.jpg")
+    assert ran.returncode == 65, ran.stderr
+    assert [row["label"].split(":")[0] for row in json.loads(ran.stdout)] == ["(forbidden"]
 
 
 def test_plan_tells_and_writes_nothing(twins: Twins, tmp_path: Path) -> None:

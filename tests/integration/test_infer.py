@@ -204,7 +204,7 @@ def test_an_input_that_may_not_be_read_is_no_list_of_bad_images(
     bucket: str, s3_server: S3Server, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_place(bucket, s3_server.storage).put("a.jpg", photographs.jpeg(0))
-    asked = steps.job(bucket, str(tmp_path / "out"), storage=s3_server.storage)
+    asked = steps.job(bucket, str(tmp_path / "out"), storage=s3_server.storage, max_failed="1%")
     plan.run(asked)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     with pytest.raises(RequestError, match=r"input.uri: .* all of its first 1 images are forbidden") as refused:

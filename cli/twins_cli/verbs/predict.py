@@ -9,6 +9,7 @@ import typer
 from twins.errors import RequestError
 from twins_cli import options, request, rows, steps, terminal
 from twins_cli.terminal import Format, Output
+from twins_worker.exits import Exit
 
 if TYPE_CHECKING:
     from twins_worker.settings import Job
@@ -22,7 +23,7 @@ def predict(
     top_k: Annotated[int, typer.Option(help="How many classes a picture.")] = 5,
     output: Output = Format.text,
 ) -> None:
-    """The best classes of each picture, with labels.
+    """The best classes of each picture, with labels. Ends with 65 where a picture gives none.
 
     Examples:
 
@@ -36,7 +37,10 @@ def predict(
         job = request.trial(asked, str(manifest), Path(folder, "out"), input_format="manifest", top_k=top_k)
         with request.in_words_of_options():
             steps.run(job)
-        _show(job, pictures, output)
+        found = list(rows.read(job))
+        _show(job, pictures, found, output)
+    if any(row["error"] is not None for row in found):
+        raise typer.Exit(Exit.SHARD_CANNOT_WORK)
 
 
 def _one_line(picture: str) -> str:
@@ -45,19 +49,15 @@ def _one_line(picture: str) -> str:
     return picture
 
 
-def _show(job: "Job", pictures: list[str], output: Format) -> None:
+def _show(job: "Job", pictures: list[str], found: list[rows.Row], output: Format) -> None:
     from twins_worker import labels
 
-    names = labels.of(job)
-    found = [
-        ranked
-        for picture, row in zip(pictures, rows.read(job), strict=True)
-        for ranked in _ranked(picture, row, [name or "" for name in names])
-    ]
+    names = [name or "" for name in labels.of(job)]
+    ranked = [line for picture, row in zip(pictures, found, strict=True) for line in _ranked(picture, row, names)]
     if output is Format.json:
-        terminal.tell_json(terminal.record(COLUMNS, found))
+        terminal.tell_json(terminal.record(COLUMNS, ranked))
     else:
-        terminal.tell_table(COLUMNS, found)
+        terminal.tell_table(COLUMNS, ranked)
 
 
 def _ranked(picture: str, row: rows.Row, names: list[str]) -> list[tuple[object, ...]]:
