@@ -9,6 +9,8 @@ from s3_server import S3Server
 
 from twins_worker.settings import Storage
 from twins_worker.storage import Place, Unavailable, open_place
+from twins_worker.storage.bucket import LARGE_BYTES, Bucket
+from twins_worker.storage.s3 import S3Bucket
 
 BODY = b"0123456789" * 1000
 ANY_TIME = {"busy": refuses, "resets": resets, "resets after it was done": forgets}
@@ -75,3 +77,42 @@ def test_lasting_trouble_is_unavailable(
     proxy.fault = refuses
     with pytest.raises(Unavailable, match=r"^s3://bucket-\d+/.*SlowDown: Please reduce your request rate"):
         use(place)
+
+
+def test_a_listing_that_finds_no_server_tells_no_token(s3_credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINS_RETRY_SECONDS", "0")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret-token")
+    place = open_place("s3://bucket/", Storage(endpoint="http://127.0.0.1:9", region="us-east-1"))
+    with pytest.raises(Unavailable) as failure:
+        list(place.list())
+    assert str(failure.value) == "s3://bucket/: EndpointConnectionError at 127.0.0.1"
+    assert failure.value.__cause__ is None
+
+
+def test_what_is_there_is_not_sent_again_where_it_is_large(proxy: FaultProxy, place: Place) -> None:
+    large = bytes(LARGE_BYTES + 1)
+    assert place.create("part", large)
+    proxy.requests.clear()
+    assert not place.create("part", large)
+    assert [request.method for request in proxy.requests] == ["HEAD"]
+
+
+def test_a_bucket_of_another_kind_is_asked_for_one_key_only(proxy: FaultProxy, place: Place) -> None:
+    """Google's and Azure's: through obstore alone, here on an S3 server."""
+    assert isinstance(place, S3Bucket)
+    other = Bucket(place.bucket_uri, "", place.store)
+    found = place.find("there")
+    proxy.requests.clear()
+    assert (other.find("there"), other.find("ther")) == (found, None)
+    assert [request.method for request in proxy.requests] == ["HEAD", "HEAD"]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://bucket.vpce-1a.s3.us-east-1.vpce.amazonaws.com", "https://s3.amazonaws.com.example.org", None],
+)
+def test_every_request_goes_to_the_endpoint_that_is_set(s3_credentials: None, endpoint: str | None) -> None:
+    place = open_place("s3://bucket/", Storage(endpoint=endpoint, region="cn-north-1"))
+    assert isinstance(place, S3Bucket)
+    expected = endpoint or "https://s3.cn-north-1.amazonaws.com.cn"
+    assert place.store.config["endpoint"] == place.client.meta.endpoint_url == expected

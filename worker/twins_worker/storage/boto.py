@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -24,7 +25,7 @@ NO_CREDENTIALS = (
 
 UNREACHED = (HTTPClientError, BotoConnectionError)
 """No answer, or half of one."""
-_PASSING = (*UNREACHED, CredentialRetrievalError, IncompleteReadError, ResponseParserError)
+_PASSING = (CredentialRetrievalError, IncompleteReadError, ResponseParserError)
 """What may be gone on another try, when boto3's own tries are spent."""
 
 _KINDS: dict[str, type[StorageError]] = {
@@ -50,6 +51,8 @@ def failures(uri: str) -> Iterator[None]:
         said = error.response.get("Error", {})
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         raise refusal(uri, status, said.get("Code", ""), said.get("Message", "")) from error
+    except UNREACHED as error:  # whose text has the whole URL, signature and session token with it
+        raise Unavailable(uri, _unreached(error)) from None
     except _PASSING as error:
         raise Unavailable(uri, _line(error)) from error
     except BotoCoreError as error:  # a profile that does not exist, half a key, a login that ran out
@@ -60,6 +63,12 @@ def refusal(uri: str, status: int, code: str, message: str) -> StorageError:
     """What an answer of S3 with that status and error says."""
     kind = Forbidden if code in bucket.DENIED else _KINDS.get(code) or _KINDS.get(str(status), Unavailable)
     return kind(uri, ": ".join(part for part in (code or f"HTTP status {status}", message) if part))
+
+
+def _unreached(error: HTTPClientError | BotoConnectionError) -> str:
+    """Its kind and, where it is told, the host."""
+    host = urlsplit(error.kwargs.get("endpoint_url", "")).hostname
+    return f"{type(error).__name__} at {host}" if host else type(error).__name__
 
 
 def _line(error: Exception) -> str:

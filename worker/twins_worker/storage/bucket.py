@@ -22,11 +22,16 @@ from twins_worker.storage.patience import patiently
 from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, TooLarge, Unavailable
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
 
+LARGE_BYTES = 2**20
+"""Before so much is sent, ``create`` looks: a server that refuses early may cut the connection."""
 DENIED = {"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "XAdminUserNotFound"}
 _CODE = re.compile(r"<Code>\s*([^<]*?)\s*</Code>")
 _MESSAGE = re.compile(r"<Message>\s*([^<]*?)\s*</Message>")
+_QUERY = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\"]*")
+"""Of a URL: where Azure's shared access signatures are."""
 _STATUS = re.compile(r"status code: (\d{3}[^:\n]*)")
 
 
@@ -75,9 +80,10 @@ class Bucket:
                         yield Object(meta["path"][len(self.prefix) :], meta["size"], unquoted(meta["e_tag"]))
 
     def find(self, key: str) -> Object | None:
-        """As ``Place.find``, by listing: that needs no right to read the object, and says the same as a listing."""
-        first = next(iter(self.list(key)), None)  # a key comes before all that start with it
-        return first if first is not None and first.key == key else None
+        """As ``Place.find``: obstore would list a whole folder to tell of one key."""
+        with failures(self.uri(key)):
+            meta = self._head(key)
+        return None if meta is None else Object(key, meta["size"], unquoted(meta["e_tag"]))
 
     def get(
         self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
@@ -110,20 +116,21 @@ class Bucket:
 
     def _try_to_create(self, key: str, data: bytes, *, is_first_try: bool) -> bool:
         with failures(self.uri(key)):
+            if len(data) > LARGE_BYTES and self._head(key) is not None:
+                return not is_first_try and self.get(key) == data
             try:
                 obstore.put(self.store, self.prefix + key, data, mode="create")
             except AlreadyExistsError as error:
-                if not self._exists(key):  # S3 also answers "conflict" while another write is under way
+                if self._head(key) is None:  # S3 also answers "conflict" while another write is under way
                     raise Unavailable(self.uri(key), f"was in conflict with another write: {told(error)}") from error
                 return not is_first_try and self.get(key) == data
         return True
 
-    def _exists(self, key: str) -> bool:
+    def _head(self, key: str) -> "ObjectMeta | None":
         try:
-            obstore.head(self.store, self.prefix + key)
+            return obstore.head(self.store, self.prefix + key)
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
 
 def unquoted(etag: str | None) -> str | None:
@@ -156,7 +163,7 @@ def told(error: Exception) -> str:
     """One line of what a server or a library said: S3's code and message, else the status, else its first line."""
     text = str(error)
     said = [part for part in code_and_message(text) if part] or _STATUS.findall(text)[:1]
-    return ": ".join(said) or text.partition("\n")[0]
+    return ": ".join(said) or _QUERY.sub(r"\1", text.partition("\n")[0])
 
 
 def code_and_message(text: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """S3 and what speaks like it: boto3 says who, where and what is there; obstore moves the bytes."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,6 +43,11 @@ class S3Bucket(bucket.Bucket):
         for found in self.lister.objects(self.prefix + prefix):
             yield Object(found.key[skip:], found.bytes, found.etag) if skip else found
 
+    def find(self, key: str) -> Object | None:
+        """As ``Place.find``, by listing: that needs no right to read the object, and says the same as a listing."""
+        first = next(iter(self.list(key)), None)  # a key comes before all that start with it
+        return first if first is not None and first.key == key else None
+
     def get(
         self, key: str, *, etag: str | None = None, range: tuple[int, int] | None = None, limit: int | None = None
     ) -> bytes:
@@ -76,7 +82,7 @@ def open_bucket(name: str, prefix: str, storage: settings.Storage) -> S3Bucket:
         if not unsigned and session.get_credentials() is None:
             raise Forbidden(uri, boto.NO_CREDENTIALS)
         client = _client(session, storage.endpoint, session.region_name or "us-east-1", unsigned=unsigned)
-        if storage.region is None and _endpoint_of_its_own(client) is None:
+        if storage.region is None and _is_amazons(client.meta.endpoint_url):
             client = _client(session, None, _region(client, name), unsigned=unsigned)
     store = _store(name, session, client, unsigned=unsigned)
     return S3Bucket(uri, prefix, store, client, Lister(name, client, _http(client)))
@@ -94,15 +100,14 @@ def _client(session: boto3.Session, endpoint: str | None, region: str, *, unsign
 
 
 def _store(name: str, session: boto3.Session, client: Any, *, unsigned: bool) -> S3Store:
-    config: S3Config = {"region": client.meta.region_name, "skip_signature": unsigned}
-    if endpoint := _endpoint_of_its_own(client):
-        config["endpoint"] = endpoint
+    endpoint: str = client.meta.endpoint_url  # settings, environment and profile have all had their say in it
+    config: S3Config = {"region": client.meta.region_name, "skip_signature": unsigned, "endpoint": endpoint}
     # botocore renews what expires ten minutes ahead: what it gives is good for five.
     provider = None if unsigned else Boto3CredentialProvider(session, ttl=timedelta(minutes=5))
     return S3Store(
         name,
         config=config,
-        client_options=bucket.client_options(plain_http=(endpoint or "").startswith("http://")),
+        client_options=bucket.client_options(plain_http=endpoint.startswith("http://")),
         retry_config=bucket.retry_options(),
         credential_provider=provider,
     )
@@ -117,10 +122,9 @@ def _http(client: Any) -> URLLib3Session:
     )
 
 
-def _endpoint_of_its_own(client: Any) -> str | None:
-    """Where requests go unless to Amazon: settings, environment and profile have all had their say in it."""
-    url: str = client.meta.endpoint_url
-    return None if "amazonaws.com" in (urlsplit(url).hostname or "") else url
+def _is_amazons(endpoint: str) -> bool:
+    """Whether it is a region's public one. A VPC's own is where a job wants to go, whatever the bucket's region."""
+    return re.fullmatch(r"s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?", urlsplit(endpoint).hostname or "") is not None
 
 
 def _region(client: Any, name: str) -> str:
