@@ -129,6 +129,47 @@ def test_scalars_are_read_as_kubernetes_reads_them(text: str, value: Any) -> Non
     assert (document["a"], type(document["a"])) == (value, type(value))
 
 
+def laughs(levels: int, wide: str) -> str:
+    """Aliases of aliases: nine times as much a level."""
+    lines = [f"l{level}: &l{level} {wide % ', '.join([f'*l{level - 1}'] * 9)}" for level in range(1, levels)]
+    return "\n".join(["l0: &l0 {a: b}", *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(laughs(12, "[%s]"), "too much, with its aliases", id="aliases of aliases"),
+        pytest.param(laughs(12, "{<<: [%s]}"), "too much, with its aliases", id="merges of merges"),
+        pytest.param("a: &a [*a]", "an alias stands for what it is in", id="an alias within itself"),
+        pytest.param("---\na: &a [b]\n---\na: &a {b: *a}", "an alias stands for", id="an alias in itself, later"),
+        pytest.param("a: " + "[" * 2000, "more than 64 deep", id="lists without end"),
+        pytest.param("- " * 2000 + "a", "more than 64 deep", id="lists without brackets"),
+        pytest.param(
+            "a: &l0 a\n" + "\n".join(f"l{n}: &l{n} {'[' * 40}*l{n - 1}{']' * 40}" for n in range(1, 40)),
+            "too much, with its aliases",
+            id="depth by aliases",
+        ),
+        pytest.param("a: [" + "b, " * 20_000 + "]", "too much", id="a long list"),
+        pytest.param("a: " + "1" * 5000, "is not YAML", id="a number of thousands of digits"),
+        pytest.param("? [a, b]\n: c", "is no text", id="a list for a key"),
+        pytest.param("? !!str [a]\n: c", "is no text", id="a list for a key that is called a text"),
+        pytest.param("a: !!timestamp x", "is not YAML", id="a date"),
+        pytest.param("a: !!bool maybe", "is not YAML", id="a truth that is none"),
+        pytest.param("a: !!int ''", "is not YAML", id="a number that is none"),
+        pytest.param("a: !!set {b}", "is not YAML", id="a set, which JSON lacks"),
+    ],
+)
+def test_a_hostile_document_is_refused_in_a_sentence(text: str, said: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        documents.parse(text.encode(), "text")
+    assert said in str(refused.value)
+
+
+def test_anchors_in_moderation_are_fine() -> None:
+    (document,) = documents.parse(b"a: &a {x: 1, y: [2]}\nb: *a\nc: {<<: *a, x: 3}", "text")
+    assert document == {"a": {"x": 1, "y": [2]}, "b": {"x": 1, "y": [2]}, "c": {"x": 3, "y": [2]}}
+
+
 def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="cannot be read: No such file"):
         resource.read(tmp_path / "job.yaml")
