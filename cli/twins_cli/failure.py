@@ -1,14 +1,10 @@
 """How a failure ends the command: a sentence and an exit code, no traceback for what a person can change."""
 
 import os
-import sys
 from collections.abc import Iterator
 
 from twins.errors import RequestError
 from twins_worker.exits import Exit
-
-FAULT = 1
-"""Ours, told with a traceback."""
 
 _INSTALL = "pip install 'twins[worker-cpu,cli]'"
 
@@ -30,16 +26,9 @@ def verdict(error: Exception) -> tuple[int, tuple[str, ...]] | None:
         case ModuleNotFoundError() if not (error.name or "").startswith("twins"):
             return Exit.REQUEST_CANNOT_WORK, (f"This needs the package {error.name}. Install it: {_INSTALL}",)
         case BrokenPipeError():
-            sys.stderr.close()
             return Exit.DONE, ()
         case _:
             return _of_a_step(error)
-
-
-def is_told_to_stop(error: BaseException) -> bool:
-    """Whether SIGTERM ended a step (``termination.ToldToStop``)."""
-    stopping = sys.modules.get("twins_worker.termination")
-    return stopping is not None and isinstance(error, stopping.ToldToStop)
 
 
 def _of_a_step(error: Exception) -> tuple[int, tuple[str, ...]] | None:

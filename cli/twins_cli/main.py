@@ -4,7 +4,6 @@ import os
 import sys
 import traceback
 import warnings
-from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -24,6 +23,7 @@ from twins_cli.verbs import (
     weights,
 )
 from twins_worker.exits import Exit
+from twins_worker.termination import ToldToStop, end
 
 app = typer.Typer(
     name="twins",
@@ -51,13 +51,7 @@ app.add_typer(bench, name="bench")
 def main() -> NoReturn:
     """Run the command; ends the process with an exit code of ``exits.Exit``, 2 for wrong usage or 130 for Ctrl-C."""
     _keep_results_apart()
-    code = _run()
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    # Threads of native libraries outlive the interpreter, and now and then one of them aborts the process when it finds
-    # it gone ("terminate called without an active exception"). Nothing is left to clean up: results are written.
-    os._exit(code)
+    end(_run())
 
 
 def _run() -> int:
@@ -67,10 +61,8 @@ def _run() -> int:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except Exception as error:  # noqa: BLE001 - the one place where an error becomes a sentence or a traceback
         return _told(error)
-    except BaseException as error:
-        if failure.is_told_to_stop(error):
-            return Exit.TOLD_TO_STOP
-        raise
+    except ToldToStop:
+        return Exit.TOLD_TO_STOP
     return Exit.DONE
 
 
@@ -78,7 +70,7 @@ def _told(error: Exception) -> int:
     told = failure.verdict(error)
     if told is None:
         traceback.print_exception(error)
-        return failure.FAULT
+        return Exit.FAULT
     code, lines = told
     for line in lines:
         terminal.say(line)

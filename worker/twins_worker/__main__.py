@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -18,12 +19,13 @@ from twins.errors import RequestError
 from twins_worker.exits import Exit
 from twins_worker.settings import Job
 from twins_worker.storage import Forbidden, NotFound, StorageError
-from twins_worker.termination import DataError, Message, ToldToStop, stoppable
+from twins_worker.termination import DataError, Message, ToldToStop, end, stoppable
 
 STEPS = ("plan", "prepare", "infer", "commit")
 KUBELET_READS = Path("/dev/termination-log")
 """There in a container, unless ``terminationMessagePath`` says otherwise."""
 SECONDS_BETWEEN_LINES = 10.0
+
 
 Tell = Callable[[str], None]
 
@@ -40,16 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell("told to stop")
         return Exit.TOLD_TO_STOP
     except (RequestError, DataError, StorageError) as error:
-        code, reason = _verdict(error)
-        message.write({"reason": reason, "message": str(error), "exitCode": code})
-        tell(str(error))
-        return code
-    except Exception as error:
-        message.write({"reason": type(error).__name__, "message": str(error)})
-        raise
+        return _ended(message, tell, *_verdict(error), str(error))
+    except OSError as error:  # no room on the disk, no descriptors: of this machine, and of this hour
+        return _ended(message, tell, Exit.TRY_AGAIN, type(error).__name__, str(error))
+    except Exception as error:  # noqa: BLE001 - a fault of ours: the trace is for us, a line for the pod's status
+        traceback.print_exc()
+        return _ended(message, tell, Exit.FAULT, type(error).__name__, str(error))
     message.write(told.model_dump(mode="json", by_alias=True))
     tell(told.model_dump_json(by_alias=True))
     return Exit.DONE
+
+
+def _ended(message: Message, tell: Tell, code: int, reason: str, said: str) -> int:
+    message.write({"reason": reason, "message": said, "exitCode": code})
+    tell(said)
+    return code
 
 
 def _lines() -> logging.Logger:
@@ -140,4 +147,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from twins_worker.exits import Exit
 
@@ -34,6 +36,18 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def end(code: int) -> NoReturn:
+    """End the process here and now, its output told.
+
+    Threads of native libraries (pyarrow's) outlive the interpreter, and now and then one of them aborts the process
+    when it finds it gone: "terminate called without an active exception". Nothing is left to clean up.
+    """
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 @contextmanager
