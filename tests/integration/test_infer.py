@@ -4,9 +4,10 @@ import io
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import photographs
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pytest
 import steps
 import tiny_model
+from fault_proxy import FaultProxy, Request, Server
 from s3_server import S3Server
 
 from twins import engines
@@ -25,6 +27,7 @@ from twins_worker.fetch import MAX_BYTES, Row
 from twins_worker.figures import Lineage
 from twins_worker.infer import Inferred, Model, Progress
 from twins_worker.pipeline import UNKNOWN_BYTES, Expected, Flow, scored
+from twins_worker.settings import Job, Output, Storage
 from twins_worker.storage import open_place
 
 PER_PART = 1024
@@ -207,10 +210,87 @@ def test_an_input_that_may_not_be_read_is_no_list_of_bad_images(
     asked = steps.job(bucket, str(tmp_path / "out"), storage=s3_server.storage, max_failed="1%")
     plan.run(asked)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-    with pytest.raises(RequestError, match=r"input.uri: .* all of its first 1 images are forbidden") as refused:
+    with pytest.raises(RequestError, match=r"input.uri: .* 1 of 1 images of a part are forbidden") as refused:
         infer.run(asked, 0, model)
     assert refused.value.field == "input.uri"
     assert not (tmp_path / "out/data").exists()
+
+
+@dataclass(frozen=True)
+class Forbidding:
+    """Twenty pictures in a bucket and a job of two parts, behind a proxy that says which GET may be."""
+
+    asked: Job
+    proxy: FaultProxy
+
+    def forbid(self, forbidden: Callable[[str, int], bool]) -> None:
+        """``forbidden``: by the picture's name and how often it was asked for."""
+        gets: Counter[str] = Counter()
+
+        def fault(request: Request, server: Server) -> bytes:
+            name = request.target.rpartition("/")[2]
+            if request.method != "GET" or "/in/" not in request.target:
+                return server.answers(request)
+            gets[name] += 1
+            return ACCESS_DENIED if forbidden(name, gets[name]) else server.answers(request)
+
+        self.proxy.fault = fault
+
+    @property
+    def parts(self) -> list[str]:
+        return [file.key for file in open_place(self.asked.output.uri, self.asked.storage).list("data/")]
+
+
+ACCESS_DENIED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 51\r\n\r\n<Error><Code>AccessDenied</Code><Message/></Error>\r\n"
+)
+
+
+@pytest.fixture
+def forbidding(bucket: str, s3_server: S3Server) -> Iterator[Forbidding]:
+    for number in range(20):
+        open_place(f"{bucket}in/", s3_server.storage).put(f"{number:03d}.jpg", photographs.jpeg(number))
+    proxy = FaultProxy(s3_server.port)
+    storage = Storage(endpoint=proxy.endpoint, region="us-east-1")
+    asked = steps.job(f"{bucket}in/", f"{bucket}out/", storage=storage, max_failed="1%")
+    planned = plan.run(asked).model_copy(update={"images_per_part": 10})
+    open_place(asked.output.uri, storage).put(plan.KEY, planned.model_dump_json(by_alias=True).encode())
+    yield Forbidding(asked, proxy)
+    proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "said", "written"),
+    [
+        pytest.param(lambda name, _: name >= "010", "10 of 10 images", 1, id="before a later part"),
+        pytest.param(lambda name, nth: name >= "005" or nth > 1, "5 of 10 images", 0, id="in the middle of a part"),
+    ],
+)
+def test_a_right_that_is_lost_leaves_no_rows_that_say_so(
+    forbidden: Callable[[str, int], bool], said: str, written: int, forbidding: Forbidding, model: Model
+) -> None:
+    forbidding.forbid(forbidden)
+    with pytest.raises(RequestError, match=f"{said} of a part are forbidden") as refused:
+        infer.run(forbidding.asked, 0, model)
+    assert refused.value.field == "input.uri"
+    assert forbidding.parts == [parts.key(0, part) for part in range(written)]
+
+
+def test_a_few_images_that_may_not_be_read_are_rows(forbidding: Forbidding, model: Model) -> None:
+    forbidding.forbid(lambda name, _: name in {"003.jpg", "010.jpg", "011.jpg"})
+    infer.run(forbidding.asked, 0, model)
+    errors = steps.rows(forbidding.asked)["error"].to_pylist()
+    assert [number for number, error in enumerate(errors) if error == "forbidden"] == [3, 10, 11]
+    assert errors.count(None) == 17
+
+
+def test_a_shard_of_one_image_that_may_not_be_read_is_a_row(forbidding: Forbidding, model: Model) -> None:
+    asked = forbidding.asked.model_copy(
+        update={"output": Output(uri=f"{forbidding.asked.output.uri}ones/"), "images_per_shard": 1}
+    )
+    plan.run(asked)
+    forbidding.forbid(lambda name, _: name == "000.jpg")
+    assert infer.run(asked, 0, model).figures.failed == {"forbidden": 1}
 
 
 @pytest.mark.parametrize("classes", [9, 1000])

@@ -4,7 +4,6 @@ A part that is there is done. What a run finds missing it computes, in the plan'
 on where it stopped, and two at once do no harm: of the same part, one is created and the other told so.
 """
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,15 +16,19 @@ from twins.errors import RequestError
 from twins.registry import network
 from twins_worker import parts, plan, schema
 from twins_worker.batches import Batch, Outcomes, joined
-from twins_worker.fetch import fetcher, rows_from
+from twins_worker.failures import Failure
+from twins_worker.fetch import Fetch, Row, fetcher, rows_from
 from twins_worker.figures import Figures, Lineage, Value, total
+from twins_worker.listing.source import source
 from twins_worker.meter import Meter, Stopwatch, with_writing
 from twins_worker.pipeline import Expected, Flow, Scored, scored
 from twins_worker.settings import Job
-from twins_worker.storage import Place, open_place
+from twins_worker.storage import Forbidden, Place, open_place
 from twins_worker.streams import batched, ordered_map
 from twins_worker.termination import DataError
 
+SEVERAL = 8
+"""So many images, and no other, forbidden at a time: that is no matter of single images."""
 WRITERS = 2
 """Parts that are being written while the next one is computed."""
 
@@ -150,7 +153,7 @@ def _written(shard: _Shard, model: Model, on_progress: Callable[[Progress], None
     with ExitStack() as stack:
         batches, fetch = _batches(shard, model.flow.batch_images), fetcher(job.storage)
         outcomes = stack.enter_context(closing(scored(batches, fetch, model.engine, expected, model.flow)))
-        computed = _parts(job, _told(outcomes, shard, on_progress))
+        computed = _parts(shard, fetch, _told(outcomes, shard, on_progress))
         write = _writer(shard, model, expected)
         yield from stack.enter_context(closing(ordered_map(write, computed, threads=WRITERS, ahead=WRITERS)))
 
@@ -181,29 +184,50 @@ def _told(
         yield each
 
 
-def _parts(job: Job, outcomes: Iterable[Scored]) -> Iterator[_Part]:
+def _parts(shard: _Shard, fetch: Fetch, outcomes: Iterable[Scored]) -> Iterator[_Part]:
     meter, batches = Meter(), list[Outcomes]()
     for each in outcomes:
         batches.append(each.outcomes)
         if each.last:
             part = joined(batches)
             batches.clear()
-            if each.part == 0 and job.failure_policy.max_failed_images != "100%":
-                _refuse_forbidden(job, part)
+            if shard.job.failure_policy.max_failed_images != "100%":
+                _refuse_forbidden(shard, each.part, part, fetch)
             yield _Part(each.part, part, meter.figures(part))
 
 
-def _refuse_forbidden(job: Job, first: Outcomes) -> None:
-    """A shard none of whose first images may be read is no list of bad images: the job lacks a right.
+def _refuse_forbidden(shard: _Shard, number: int, part: Outcomes, fetch: Fetch) -> None:
+    """A right that the job lacks, or lost, is no list of bad images: rows that say so would stay.
 
-    Not so where whoever asked wants every failure as a row.
+    Not so where whoever asked wants every failure as a row. Where a part has images that were read before others were forbidden, one of them is tried again.
     """
-    codes = Counter(failure.code if failure else None for failure in first.failures)
-    if codes["forbidden"] == len(first.failures):
-        detail = next(failure.detail for failure in first.failures if failure)
-        problem = f"may not be read: all of its first {len(first.failures)} images are forbidden ({detail})"
+    forbidden = [failure for failure in part.failures if failure and failure.code == "forbidden"]
+    if not forbidden:
+        return
+    if len(forbidden) == len(part.failures):
+        lacking = len(forbidden) >= SEVERAL or not _is_listed(shard.job)
+    else:
+        lacking = _is_lost(rows_from(shard.rows(number)), part, fetch)
+    if lacking:
+        problem = f"may not be read: {len(forbidden)} of {len(part.failures)} images of a part are forbidden"
         remedy = "Give the workers credentials that may read it (storage.credentialsSecret, serviceAccountName)."
-        raise RequestError("input.uri", job.input.uri, problem, remedy)
+        raise RequestError("input.uri", shard.job.input.uri, f"{problem} ({forbidden[-1].detail})", remedy)
+
+
+def _is_lost(rows: Iterable[Row], part: Outcomes, fetch: Fetch) -> bool:
+    """Whether an image of ``part`` that could be read may not be any more."""
+    row = next((row for row, failure in zip(rows, part.failures, strict=True) if failure is None), None)
+    data = None if row is None else fetch(row)
+    return isinstance(data, Failure) and data.code == "forbidden"
+
+
+def _is_listed(job: Job) -> bool:
+    """Whether the input may still be looked at."""
+    try:
+        next(source(job.input, job.storage).objects(), None)
+    except Forbidden:
+        return False
+    return True
 
 
 def _writer(shard: _Shard, model: Model, expected: Expected) -> Callable[[_Part], _Written]:
