@@ -242,8 +242,6 @@ class Forbidding:
 
 
 ACCESS_DENIED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
-    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 51\r\n\r\n<Error><Code>AccessDenied</Code><Message/></Error>\r\n"
-)
 
 
 @pytest.fixture

@@ -199,7 +199,8 @@ def _parts(shard: _Shard, fetch: Fetch, outcomes: Iterable[Scored]) -> Iterator[
 def _refuse_forbidden(shard: _Shard, number: int, part: Outcomes, fetch: Fetch) -> None:
     """A right that the job lacks, or lost, is no list of bad images: rows that say so would stay.
 
-    Not so where whoever asked wants every failure as a row. Where a part has images that were read before others were forbidden, one of them is tried again.
+    Not so where whoever asked wants every failure as a row. Where a part has images that were read before others were
+    forbidden, one of them is tried again.
     """
     forbidden = [failure for failure in part.failures if failure and failure.code == "forbidden"]
     if not forbidden:
