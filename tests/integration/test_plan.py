@@ -148,6 +148,15 @@ def test_a_plan_that_is_none_of_ours_is_refused(world: World, written: bytes) ->
         plan.run(world.job())
 
 
+def test_an_old_output_is_refused_before_anything_is_listed(world: World) -> None:
+    world.place("out").put("data/part-00000-000.parquet", b"of another job")
+    counts = list[int]()
+    with pytest.raises(RequestError, match=r"output.uri: .* has files in data/ that are of no plan there. Choose an"):
+        plan.run(world.job(), on_listed=counts.append)
+    assert counts == []
+    assert list(world.output()) == ["data/part-00000-000.parquet"]
+
+
 def test_an_output_without_a_plan_says_what_to_do(world: World) -> None:
     with pytest.raises(RequestError, match=r"has no plan\. Run the step plan first"):
         plan.read(world.place("out"), world.job())

@@ -25,3 +25,10 @@ def test_sizes(images: int, asked: int | None, gpu: bool, expected: tuple[int, i
 def test_too_many_shards_are_refused_with_what_would_do() -> None:
     with pytest.raises(RequestError, match=r"imagesPerShard: '24' .* Ask for 25 or more, or for auto"):
         plan.sizes(50_000, 24, gpu=False)
+
+
+def test_shards_that_are_cut_differently_have_another_name() -> None:
+    """So that planners of two versions never mix their shards."""
+    names = {plan.name("job", "rows", *cut) for cut in [(10, 10), (10, 5), (100, 10)]}
+    assert len(names) == 3
+    assert all(len(each) == 16 for each in names)

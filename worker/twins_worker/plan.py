@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from twins.errors import RequestError
-from twins_worker import listing, schema, spool
+from twins_worker import listing, parts, schema, spool
 from twins_worker.figures import Value
 from twins_worker.listing import Skipped
 from twins_worker.settings import Job
@@ -42,7 +42,7 @@ class Plan(Value):
     job: str
     """``Job.digest``."""
     plan: str
-    """16 hex digits that name the shards' folder: they follow from the job and all rows."""
+    """16 hex digits that name the shards' folder: they follow from the job, all rows, and how these are divided."""
     images: int
     skipped: int
     images_per_shard: int
@@ -65,6 +65,8 @@ def run(job: Job, *, on_listed: Callable[[int], None] = lambda _: None) -> Plan:
         output = open_place(job.output.uri, job.storage, field="output.uri")
         if (earlier := _there(output, job)) is not None:
             return earlier
+        if next(output.list(parts.FOLDER), None) is not None:
+            raise _foreign(job, f"has files in {parts.FOLDER} that are of no plan there")
     with tempfile.TemporaryFile(prefix="twins-plan-") as file:
         spooled = spool.write(file, listing.entries(job), on_listed=on_listed)
         planned = _plan(job, spooled)
@@ -106,6 +108,12 @@ def sizes(images: int, asked: int | None, *, gpu: bool) -> tuple[int, int]:
     return min(shard, images), min(part, shard, images)
 
 
+def name(job: str, rows: str, images_per_shard: int, images_per_part: int) -> str:
+    """What the shards' folder is called: of a job's digest and that of its rows, and of all that decides the files."""
+    decides = f"{VERSION} {job} {rows} {images_per_shard} {images_per_part}"
+    return hashlib.sha256(decides.encode()).hexdigest()[:16]
+
+
 def _there(output: Place, job: Job) -> Plan | None:
     if output.find(KEY) is None:
         return None
@@ -131,7 +139,7 @@ def _plan(job: Job, spooled: Spooled) -> Plan:
     per_shard, per_part = sizes(spooled.images, asked, gpu=job.engine.backend in GPU_BACKENDS)
     return Plan(
         job=job.digest,
-        plan=hashlib.sha256(f"{job.digest} {spooled.digest}".encode()).hexdigest()[:16],
+        plan=name(job.digest, spooled.digest, per_shard, per_part),
         images=spooled.images,
         skipped=spooled.skipped.total() - spooled.skipped[Skipped.OUTPUT],  # which grows when a planner is killed
         images_per_shard=per_shard,
