@@ -28,7 +28,7 @@ def decode(data: bytes) -> np.ndarray:
     return pixels.image(data)
 
 
-@daft.cls(max_concurrency=1, use_process=False)
+@daft.cls(max_concurrency=2, use_process=False)
 class Predictor:
     def __init__(self) -> None:
         self._model = model.load(asked.model, threads=1)

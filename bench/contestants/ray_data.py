@@ -36,6 +36,6 @@ store = pyarrow.fs.S3FileSystem(
 )
 rows = ray.data.read_binary_files(asked.input, filesystem=store, include_paths=True).map(decode)
 predictions = rows.map_batches(
-    Predictor, batch_size=asked.batch_size, compute=ray.data.ActorPoolStrategy(size=1), num_cpus=1
+    Predictor, batch_size=asked.batch_size, compute=ray.data.ActorPoolStrategy(min_size=1, max_size=2), num_cpus=0.5
 )
 predictions.write_parquet(asked.output, filesystem=store)
