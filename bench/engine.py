@@ -25,10 +25,12 @@ from typing import Any
 
 import numpy as np
 import paddleclas_model
+import pictures
 import plain_engines
 from plain_engines import Run
 
-from twins import export, model, registry
+from twins import export, model, preprocess, registry
+from twins.engines import Images
 from twins.engines.cores import available_cores
 
 RESULTS = Path(__file__).parent / "results"
@@ -94,7 +96,7 @@ class Worker:
 
 
 def _serve(name: str, models: Path, count: int, pipe: Connection) -> None:
-    images = np.random.default_rng(1).integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
+    images = _photographs(count, seed=1)
     run = CONTENDERS[name](models)
     pipe.send(run(images))
     while pipe.recv() == "run":
@@ -117,7 +119,11 @@ def write_models(network: str, folder: Path, precisions: tuple[str, ...]) -> Non
 def _calibrate(directory: Path) -> None:
     from twins import quantise
 
-    quantise.quantise(directory, np.random.default_rng(2).integers(0, 256, (64, 224, 224, 3), dtype=np.uint8))
+    quantise.quantise(directory, _photographs(64, seed=2))
+
+
+def _photographs(count: int, seed: int) -> Images:
+    return np.stack([preprocess.crop(data) for data in pictures.jpegs(count, seed)])
 
 
 def measure(workers: Mapping[str, Worker], rounds: int) -> dict[str, list[Timing]]:
@@ -153,16 +159,28 @@ def differences(workers: Mapping[str, Worker]) -> dict[str, float]:
     return {name: float(abs(worker.logits - wanted).max() / abs(wanted).max()) for name, worker in workers.items()}
 
 
-def _report(arguments: argparse.Namespace, timings: Mapping[str, list[Timing]], off: Mapping[str, float]) -> None:
+def agreements(workers: Mapping[str, Worker]) -> dict[str, float]:
+    """The share of photographs whose top-1 class is plain ONNX Runtime's: what the accuracy guard looks at."""
+    wanted = workers[BASELINES[1]].logits.argmax(axis=1)
+    return {name: float((worker.logits.argmax(axis=1) == wanted).mean()) for name, worker in workers.items()}
+
+
+def _report(
+    arguments: argparse.Namespace,
+    timings: Mapping[str, list[Timing]],
+    off: Mapping[str, float],
+    agree: Mapping[str, float],
+) -> None:
     for key in ("wall_seconds", "cpu_seconds"):
         print(table(timings, arguments.images, key), end="\n\n")
-    print("\n".join(f"{name:24s} differs by {value:.1e}" for name, value in off.items()))
+    print("\n".join(f"{name:24s} differs by {off[name]:.1e}, agrees on {agree[name]:.1%}" for name in off))
     result: dict[str, Any] = {
         "network": arguments.network,
         "images": arguments.images,
         "cores": available_cores(),
         "versions": {name: version(name) for name in PACKAGES},
         "difference": off,
+        "agreement": agree,
         "timings": {name: [asdict(timing) for timing in values] for name, values in timings.items()},
     }
     RESULTS.mkdir(exist_ok=True)
@@ -180,7 +198,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         write_models(arguments.network, Path(scratch), tuple(arguments.precisions))
         workers = {name: stack.enter_context(Worker(name, Path(scratch), arguments.images)) for name in names}
-        _report(arguments, measure(workers, arguments.rounds), differences(workers))
+        _report(arguments, measure(workers, arguments.rounds), differences(workers), agreements(workers))
 
 
 if __name__ == "__main__":

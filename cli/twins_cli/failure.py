@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from twins.errors import RequestError
 from twins_worker.exits import Exit
 
-_INSTALL = "pip install 'twins[worker-cpu,cli]'"
+_INSTALL = "in a checkout, pip install '.[worker-cpu,cli]'"
 
 
 def sentence(error: RequestError) -> str:

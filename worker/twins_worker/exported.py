@@ -43,7 +43,7 @@ def reduced(key: str, cache: ModelCache, pictures: Images, tell: Tell) -> str:
     try:
         from twins import quantise
     except ModuleNotFoundError as missing:
-        problem, remedy = f"needs the package {missing.name}", "Install it: pip install 'twins[int8]'."
+        problem, remedy = f"needs the package {missing.name}", "In a checkout: pip install '.[int8]'."
         raise RequestError("engine.precision", "int8", problem, remedy) from missing
 
     def make(folder: Path) -> None:
@@ -76,7 +76,7 @@ def _write(spec: registry.Network, num_classes: int, resolved: weights.Resolved,
         from twins import export, model
     except ModuleNotFoundError as missing:
         problem = f"has to be exported, which needs the package {missing.name}"
-        remedy = "Install twins[worker-cpu] on Python 3.11 or 3.12, or name an exported model in model.weights."
+        remedy = "Install the extra worker-cpu on Python 3.11 or 3.12, or name an exported model in model.weights."
         raise RequestError("model.weights", resolved.uri, problem, remedy) from missing
     network = model.build(spec.name, num_classes, initialise=False)
     weights.load(network, resolved)

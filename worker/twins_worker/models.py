@@ -15,7 +15,7 @@ from twins_worker.settings import Job
 from twins_worker.storage import open_place
 
 DISTRIBUTIONS = (
-    "twins",
+    "twins-batch",
     "openvino",
     "onnxruntime",
     "onnxruntime-gpu",

@@ -15,6 +15,9 @@ CPU_BACKENDS = ("openvino", "onnxruntime", "onednn")
 GPU_BACKENDS = ("tensorrt", "cuda")
 """What ``auto`` chooses from. ONNX Runtime takes a GPU where its build has one."""
 
+INSTALL_CPU = "In a checkout: pip install '.[worker-cpu]'."
+INSTALL_GPU = "In a checkout, with Paddle's GPU index (README, On a GPU): pip install '.[worker-gpu]'."
+
 Images = npt.NDArray[np.uint8]
 """``[n, 224, 224, 3]``, RGB, before normalisation: what ``twins.preprocess.crop`` gives, stacked."""
 
@@ -65,6 +68,5 @@ def _module(backend: str) -> ModuleType:
     try:
         return import_module(f"twins.engines.{backend}")
     except ModuleNotFoundError as missing:
-        extra = "worker-gpu" if backend in GPU_BACKENDS else "worker-cpu"
-        problem, remedy = f"needs the package {missing.name}", f"Install it: pip install 'twins[{extra}]'."
-        raise RequestError("engine.backend", backend, problem, remedy) from missing
+        remedy = INSTALL_GPU if backend in GPU_BACKENDS else INSTALL_CPU
+        raise RequestError("engine.backend", backend, f"needs the package {missing.name}", remedy) from missing
