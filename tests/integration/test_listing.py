@@ -243,6 +243,61 @@ def test_a_tar_that_cannot_be_read_through_is_refused(tmp_path: Path, data: byte
         list(listing.entries(job(str(tmp_path), Storage())))
 
 
+def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    """Of a member; a negative size as GNU writes it."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def pax(**said: str) -> bytes:
+    """A header about the next member."""
+    lines = b"".join(_line(f"{name}={value}\n") for name, value in said.items())
+    return header("pax", tarfile.XHDTYPE, len(lines)) + lines.ljust(512, b"\0")
+
+
+def _line(text: str) -> bytes:
+    size = len(text) + 1
+    while len(f"{size} {text}") != size:
+        size += 1
+    return f"{size} {text}".encode()
+
+
+GOOD = header("0.jpg", size=3) + b"abc".ljust(512, b"\0")
+
+
+@pytest.mark.parametrize("before", [b"", GOOD], ids=["first", "later"])
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        pytest.param(header("1.jpg", size=-512), "1.jpg has an impossible size", id="back to itself"),
+        pytest.param(header("1.jpg", size=-1536), "1.jpg has an impossible size", id="back to the start"),
+        pytest.param(pax(size="-1024") + header("1.jpg"), "1.jpg has an impossible size", id="back, says pax"),
+        pytest.param(header("x", tarfile.XHDTYPE, 2**33), f"a header has {2**33} bytes", id="a huge pax header"),
+        pytest.param(header("x", tarfile.GNUTYPE_LONGNAME, 2**33), f"a header has {2**33} bytes", id="a huge name"),
+        pytest.param(header("x", tarfile.GNUTYPE_LONGLINK, -512), "a header has -512 bytes", id="a name of less"),
+        pytest.param(pax(path="a.jpg") * 2000 + GOOD, "a member has more than 8 headers", id="headers without end"),
+        pytest.param(
+            pax(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}) + header("1.jpg", size=512) + b"9" * 512,
+            "is a damaged tar",
+            id="a sparse file without its map",
+        ),
+    ],
+)
+def test_a_tar_that_lies_about_sizes_ends(tmp_path: Path, before: bytes, data: bytes, problem: str) -> None:
+    (tmp_path / "x.tar").write_bytes(before + data + bytes(1024))
+    with pytest.raises(RequestError, match=problem):
+        list(listing.entries(job(f"{tmp_path}/x.tar", Storage())))
+
+
+def test_the_members_of_one_tar_come_as_they_are_found(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(GOOD + bytes(512 - 1) + b"x")
+    found = listing.images(job(f"{tmp_path}/x.tar", Storage()))
+    assert next(found).uri.endswith("x.tar#0.jpg")
+    with pytest.raises(RequestError, match="damaged tar"):
+        next(found)
+
+
 def test_a_tar_without_its_end_marker_is_whole(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(
         WHOLE_TAR.rstrip(b"\0") + bytes(2048 + 512 - len(WHOLE_TAR.rstrip(b"\0")) % 512)[:0]

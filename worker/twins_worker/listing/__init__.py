@@ -69,13 +69,19 @@ def _found(job: settings.Job, output: str) -> Iterator[Entry]:
         raise RequestError("input.uri", job.input.uri, f"cannot be read: {error}", remedy) from error
 
 
+def _indexed(contents: Contents, tars: Iterable[Object]) -> Iterable[Iterable[Entry]]:
+    """The members of each tar: of the one that the URI names as they are found, of many in lists, several at a time."""
+    if contents.where.single is not None:
+        return map(contents.members, tars)
+    return ordered_map(lambda found: list(contents.members(found)), tars, threads=TAR_THREADS, ahead=2 * TAR_THREADS)
+
+
 def _expanded(contents: Contents, kind: Kind, objects: Iterable[Object]) -> Iterable[Entry]:
     match kind:
         case "image":
             return map(contents.image, objects)
         case "tar":
-            indexed = ordered_map(contents.members, objects, threads=TAR_THREADS, ahead=2 * TAR_THREADS)
-            return chain.from_iterable(indexed)
+            return chain.from_iterable(_indexed(contents, objects))
         case "manifest":
             return chain.from_iterable(map(contents.rows, objects))
         case "other":

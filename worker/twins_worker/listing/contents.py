@@ -57,7 +57,7 @@ class Contents:
             return Skipped.HIDDEN
         return Skipped.FILTERED if self._leaves_out(found.key) else Row(uri, None, None, found.bytes, found.etag)
 
-    def members(self, found: Object) -> list[Entry]:
+    def members(self, found: Object) -> Iterator[Entry]:
         """The members of a tar: those that are images by their suffix, or what ``include`` says of their names.
 
         Raises:
@@ -65,12 +65,14 @@ class Contents:
         """
         uri = self.where.place.uri(found.key)
         if uri.startswith(self.output):
-            return [Skipped.OUTPUT]
-        if self.where.single is None and _is_hidden(found.key):
-            return [Skipped.HIDDEN]
-        if self.exclude is not None and self.exclude(found.key):
-            return [Skipped.FILTERED]
-        return [self._member(uri, found.etag, member) for member in tar.members(self.where.place, found)]
+            yield Skipped.OUTPUT
+        elif self.where.single is None and _is_hidden(found.key):
+            yield Skipped.HIDDEN
+        elif self.exclude is not None and self.exclude(found.key):
+            yield Skipped.FILTERED
+        else:
+            for member in tar.members(self.where.place, found):
+                yield self._member(uri, found.etag, member)
 
     def rows(self, found: Object) -> Iterator[Entry]:
         """The rows of a manifest: hidden names among them were asked for.
