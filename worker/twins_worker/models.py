@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from twins import engines
 from twins.engines.cores import available_cores
-from twins_worker import labels, plan, prepare
+from twins_worker import labels, memory, plan, prepare
 from twins_worker.figures import Lineage
 from twins_worker.infer import Model
 from twins_worker.pipeline import Flow
@@ -51,7 +51,8 @@ def flow(prepared: Prepared) -> Flow:
     """A batch is a whole number of the engine's calls, and about as much as hides what handing it over costs."""
     device = IMAGES_ON_GPU if prepared.backend in engines.GPU_BACKENDS else IMAGES_ON_CPU
     call = prepared.batch_size or device
-    return Flow.on(available_cores(), batch_images=call * max(1, device // call))
+    batch_images = call * max(1, device // call)
+    return Flow.on(available_cores(), batch_images=batch_images, limit_bytes=memory.limit())
 
 
 def lineage(job: Job, plan_id: str, prepared: Prepared, labels_digest: str) -> Lineage:

@@ -9,8 +9,8 @@ import numpy as np
 
 from twins.engines import Engine, Prediction
 from twins.errors import RequestError
-from twins.preprocess import MAX_PIXELS, Undecodable, read
-from twins_worker import ranking
+from twins.preprocess import Undecodable, read
+from twins_worker import memory, ranking
 from twins_worker.batches import IMAGE_BYTES, Batch, Outcomes
 from twins_worker.failures import Failure, failure
 from twins_worker.fetch import MAX_BYTES, Fetch, Row
@@ -19,6 +19,9 @@ from twins_worker.streams import buffered, ordered_map
 
 UNKNOWN_BYTES = 4 * 2**20
 """What a row without a planned size may have when it is first fetched; a larger one waits until a decoder wants it."""
+
+DECODE_BYTES = 512 * 2**20
+"""For each thread that decodes, where no limit says less: a picture of 44 megapixels."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,24 @@ class Flow:
     fetch_ahead_bytes: int = 128 * 2**20
     """Of images on their way or waiting: few large photographs, or many small ones."""
     batches_ahead: int = 2
+    decode_bytes: int = DECODE_BYTES
+    """Of pictures that are decoded at a time; a picture that takes more is decoded alone."""
 
     @classmethod
-    def on(cls, cores: int, *, batch_images: int = 32) -> "Flow":
-        """One that keeps so many cores busy with decoding, from a storage tens of milliseconds away."""
+    def on(cls, cores: int, *, batch_images: int = 32, limit_bytes: int | None = None) -> "Flow":
+        """One that keeps so many cores busy with decoding, from a storage tens of milliseconds away.
+
+        Where the process may use ``limit_bytes``, pictures that are decoded take a quarter of it at most.
+        """
         fetch_threads = min(16 * cores, 256)
-        return cls(batch_images, fetch_threads, fetch_ahead=4 * fetch_threads, decode_threads=cores)
+        decode_bytes = cores * DECODE_BYTES if limit_bytes is None else min(cores * DECODE_BYTES, limit_bytes // 4)
+        return cls(
+            batch_images,
+            fetch_threads,
+            fetch_ahead=4 * fetch_threads,
+            decode_threads=cores,
+            decode_bytes=decode_bytes,
+        )
 
     @property
     def decode_ahead(self) -> int:
@@ -51,7 +66,7 @@ class Flow:
         top, and so do the engine and the interpreter.
         """
         fetched = 2 * (self.fetch_ahead_bytes + MAX_BYTES)  # one window that fetches, one that decodes
-        decoding = self.decode_threads * 2 * 3 * MAX_PIXELS  # turning a picture upright takes a second one
+        decoding = max(self.decode_bytes, memory.LARGEST_BYTES)
         begun = -(-(self.fetch_ahead + self.decode_ahead) // self.batch_images)
         batches = begun + self.batches_ahead + 3  # one being closed, one in the engine, one being ranked
         return fetched + decoding + batches * self.batch_images * IMAGE_BYTES
@@ -137,12 +152,15 @@ def _timed(fetch: Fetch, slot: _Slot, limit: int) -> bytes | Failure:
 
 
 def _decoded(fetched: Iterable[_Fetched], fetch: Fetch, flow: Flow) -> Generator[_Slot, None, None]:
+    room = memory.Room(flow.decode_bytes)
+
     def decode_one(fetched: _Fetched) -> _Slot:
         slot = fetched.slot
         data = _timed(fetch, slot, MAX_BYTES) if fetched.data is None else fetched.data
-        watch = Stopwatch()
-        _fill(slot.batch, slot.index, data)
-        slot.batch.seconds[slot.index, 2:] = watch.wall, watch.cpu
+        with room.taken(0 if isinstance(data, Failure) else memory.decoding_bytes(data)):
+            watch = Stopwatch()
+            _fill(slot.batch, slot.index, data)
+            slot.batch.seconds[slot.index, 2:] = watch.wall, watch.cpu
         return slot
 
     def share(fetched: _Fetched) -> float:
