@@ -114,6 +114,19 @@ def test_what_is_no_part_is_not_vouched_for(asked: Job, output: Path) -> None:
     assert error.value.reason == "PartsDiffer"
 
 
+def test_failures_are_shown_without_what_signs_their_urls(tmp_path: Path, asked: Job) -> None:
+    (tmp_path / "m.txt").write_text("http://user:secret@127.0.0.1:9/a.jpg?X-Amz-Signature=secret\n")
+    dead = steps.computed(
+        steps.job(str(tmp_path / "m.txt"), str(tmp_path / "of-urls"), Path(asked.model.weights or ""))
+    )
+    assert steps.rows(dead)["error"].to_pylist() == ["unreachable"]
+    with pytest.raises(DataError, match=r"For example http://127.0.0.1:9/a.jpg \(unreachable: ") as error:
+        commit.run(allowing(dead, 0))
+    report = (tmp_path / "of-urls/report.html").read_text()
+    assert "http://127.0.0.1:9/a.jpg" in report
+    assert "secret" not in report + str(error.value)
+
+
 @pytest.mark.parametrize("allowed", [3, "30%", "100%"])
 def test_as_many_failures_as_allowed(allowed: int | str, asked: Job) -> None:
     assert commit.run(allowing(asked, allowed)).images.failed == 3

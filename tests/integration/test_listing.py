@@ -366,6 +366,12 @@ def test_a_folder_of_manifests_is_read_in_order(tmp_path: Path) -> None:
     assert [row.uri for row in listing.images(asked)] == ["s3://bkt/1", "s3://bkt/2"]
 
 
+def test_what_is_no_url_is_a_row_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "m.txt").write_text("http://[::1/a.jpg\nhttp://host:port/b.jpg\n")
+    asked = job(f"{tmp_path}/m.txt", Storage(), include=["*.jpg"])
+    assert [row.uri for row in listing.images(asked)] == ["http://[::1/a.jpg", "http://host:port/b.jpg"]
+
+
 def test_include_is_about_a_manifests_keys(tmp_path: Path) -> None:
     (tmp_path / "m.txt").write_text("s3://bkt/_a/1.jpg\ns3://bkt/b/2.png\n")
     asked = job(f"{tmp_path}/m.txt", Storage(), include=["*.jpg"])
@@ -376,6 +382,9 @@ def test_include_is_about_a_manifests_keys(tmp_path: Path) -> None:
     ("name", "data", "problem"),
     [
         ("m.csv", b"url,label\na,b\n", "has no column 'uri' among url, label"),
+        ("m.csv", b'"' + b"a\n" * 70_000, "line .* is no CSV: field larger than field limit"),
+        ("m.csv", b"x," * 10_000, "has no column 'uri' among x, [x, ]{,198}\\. A"),
+        ("m.txt", b"s3://b ad/../x\n", "line 1, 's3://b ad/../x', names no bucket"),
         ("m.csv", b"", "has no column 'uri'"),
         ("m.csv", b"label,uri\n1,a.jpg\n2\n", "line 3 has no URI"),
         ("m.csv", b"uri,bytes\na.jpg,many\n", "line 2 has bytes 'many'"),

@@ -6,7 +6,7 @@ import pytest
 
 from twins.errors import RequestError
 from twins_worker.settings import Storage
-from twins_worker.storage import open_place, split
+from twins_worker.storage import open_place, shown_uri, split
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,46 @@ def test_azure_without_an_account_says_what_to_set(monkeypatch: pytest.MonkeyPat
         open_place("az://box/x", Storage(), field="input.uri")
 
 
-@pytest.mark.parametrize("uri", ["", "ftp://host/a", "s3://", "s3:///key", "pvc://claim/a", "file://host/a", "a\0b"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "ftp://host/a",
+        "s3://",
+        "s3:///key",
+        "s3://b ad/../x",
+        "gs://-/x",
+        "az://b?x/y",
+        "pvc://claim/a",
+        "file://host/a",
+        "a\0b",
+    ],
+)
 def test_a_uri_that_cannot_work_is_refused(uri: str) -> None:
     with pytest.raises(RequestError) as refused:
         split(uri, field="output.uri")
     assert refused.value.field == "output.uri"
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://host/a.jpg?X-Amz-Signature=s&X-Amz-Security-Token=t", "https://host/a.jpg"),
+        ("https://user:pw@host:8443/a.jpg", "https://host:8443/a.jpg"),
+        ("https://host?sig=/@s", "https://host"),
+        ("HTTP://u:p@host/a@b.jpg", "HTTP://host/a@b.jpg"),
+        ("https://host/x.tar?sig=s#a?b.jpg", "https://host/x.tar#a?b.jpg"),
+        ("http://u:p@[::1/a.jpg?s", "http://[::1/a.jpg"),
+        ("s3://bkt/a?b@c.jpg", "s3://bkt/a?b@c.jpg"),
+        ("/a?b", "/a?b"),
+    ],
+)
+def test_a_uri_is_shown_without_secrets(uri: str, shown: str) -> None:
+    assert shown_uri(uri) == shown
+
+
+@pytest.mark.parametrize("uri", ["http://[::1/a", "https://host:port/", "http://u:secret@[::1/a?secret"])
+def test_a_web_server_that_has_no_name_is_refused(uri: str) -> None:
+    with pytest.raises(RequestError, match="is no URL") as refused:
+        open_place(uri, Storage())
+    assert "secret" not in str(refused.value)

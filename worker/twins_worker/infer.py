@@ -23,7 +23,7 @@ from twins_worker.listing.source import source
 from twins_worker.meter import Meter, Stopwatch, with_writing
 from twins_worker.pipeline import Expected, Flow, Scored, scored
 from twins_worker.settings import Job
-from twins_worker.storage import Forbidden, Place, open_place
+from twins_worker.storage import Forbidden, Place, open_place, shown_uri
 from twins_worker.streams import batched, ordered_map
 from twins_worker.termination import DataError
 
@@ -212,7 +212,7 @@ def _refuse_forbidden(shard: _Shard, number: int, part: Outcomes, fetch: Fetch) 
     if lacking:
         problem = f"may not be read: {len(forbidden)} of {len(part.failures)} images of a part are forbidden"
         remedy = "Give the workers credentials that may read it (storage.credentialsSecret, serviceAccountName)."
-        raise RequestError("input.uri", shard.job.input.uri, f"{problem} ({forbidden[-1].detail})", remedy)
+        raise RequestError("input.uri", shown_uri(shard.job.input.uri), f"{problem} ({forbidden[-1].detail})", remedy)
 
 
 def _is_lost(rows: Iterable[Row], part: Outcomes, fetch: Fetch) -> bool:

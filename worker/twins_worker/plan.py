@@ -22,7 +22,7 @@ from twins_worker.figures import Value
 from twins_worker.listing import Skipped
 from twins_worker.settings import Job
 from twins_worker.spool import Spooled
-from twins_worker.storage import Forbidden, NotFound, Place, open_place
+from twins_worker.storage import Forbidden, NotFound, Place, open_place, shown_uri
 from twins_worker.streams import ordered_map
 
 KEY = "_plan/plan.json"
@@ -158,7 +158,9 @@ def _format(spooled: Spooled) -> str:
 def _empty(job: Job, spooled: Spooled) -> RequestError:
     passed_over = ", ".join(f"{count} {why.value}" for why, count in spooled.skipped.most_common())
     problem = f"has no image to predict: {passed_over or 'nothing is there'}"
-    return RequestError("input.uri", job.input.uri, problem, "Check the name, input.include and input.exclude.")
+    return RequestError(
+        "input.uri", shown_uri(job.input.uri), problem, "Check the name, input.include and input.exclude."
+    )
 
 
 def _write_shards(output: Place, planned: Plan, file: BinaryIO) -> None:

@@ -12,7 +12,7 @@ from twins_worker.failures import Failure
 from twins_worker.fetch import Fetch, Row
 from twins_worker.footers import Footer
 from twins_worker.report import FailedImage
-from twins_worker.storage import Place, StorageError
+from twins_worker.storage import Place, StorageError, shown_uri
 from twins_worker.streams import ordered_map
 
 PARTS = 4
@@ -30,7 +30,8 @@ def failures(output: Place, footers: Sequence[Footer], planned: PlannedRows, fet
     chosen = tuple(_chosen(output, footers, planned))
     files = ordered_map(partial(_data, fetch), (row for row, _, _ in chosen), threads=THREADS, ahead=THREADS)
     return tuple(
-        FailedImage(row.uri, code, detail, data) for (row, code, detail), data in zip(chosen, files, strict=True)
+        FailedImage(shown_uri(row.uri), code, detail, data)
+        for (row, code, detail), data in zip(chosen, files, strict=True)
     )
 
 

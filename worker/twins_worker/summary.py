@@ -9,6 +9,7 @@ from twins_worker.footers import Footer
 from twins_worker.manifest import Manifest
 from twins_worker.report import ClassCount, FailedImage, Part, Report, render
 from twins_worker.settings import Job
+from twins_worker.storage import shown_uri
 
 CLASSES = 20
 """So many of the most frequent are shown."""
@@ -21,7 +22,7 @@ def page(job: Job, manifest: Manifest, footers: Sequence[Footer], failed: Sequen
             job=job.name,
             model=job.model.name,
             engine=", ".join(sorted({f"{each.backend}, {each.precision}" for each in manifest.lineage})),
-            input=job.input.uri,
+            input=shown_uri(job.input.uri),
             output=job.output.uri,
             planned=manifest.images.planned,
             succeeded=manifest.images.succeeded,

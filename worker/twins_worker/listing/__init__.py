@@ -13,7 +13,7 @@ from twins_worker.fetch import Row
 from twins_worker.listing import earlier, source
 from twins_worker.listing.contents import Contents, Entry, Kind
 from twins_worker.listing.skipped import Skipped
-from twins_worker.storage import Forbidden, NotFound, Object, open_place
+from twins_worker.storage import Forbidden, NotFound, Object, TooLarge, open_place, shown_uri
 from twins_worker.streams import ordered_map
 
 __all__ = ["Row", "Skipped", "entries", "images"]
@@ -64,9 +64,9 @@ def _found(job: settings.Job, output: str) -> Iterator[Entry]:
         contents = Contents.of(job.input, where, output)
         for kind, objects in groupby(where.objects(), key=contents.kind):
             yield from _expanded(contents, kind, objects)
-    except (Forbidden, NotFound) as error:
+    except (Forbidden, NotFound, TooLarge) as error:
         remedy = "Check the name, and that the credentials may list and read it."
-        raise RequestError("input.uri", job.input.uri, f"cannot be read: {error}", remedy) from error
+        raise RequestError("input.uri", shown_uri(job.input.uri), f"cannot be read: {error}", remedy) from error
 
 
 def _indexed(contents: Contents, tars: Iterable[Object]) -> Iterable[Iterable[Entry]]:

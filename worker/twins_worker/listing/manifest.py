@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 from twins.errors import RequestError
 from twins_worker.fetch import Row
 from twins_worker.listing import ranged
-from twins_worker.storage import Object, Place, split
+from twins_worker.storage import Object, Place, shown_uri, split
 from twins_worker.storage.folder import Folder
 
 SUFFIXES = (".parquet", ".csv", ".txt")
 LONGEST_LINE = 2**16
+LONGEST_NAMES = 200
+"""Characters of the names of columns that are told."""
 BATCH_ROWS = 8192
 
 
@@ -56,7 +58,7 @@ class _Listed:
 
     def wrong(self, problem: str) -> RequestError:
         remedy = "A manifest is Parquet or CSV with a column 'uri', or text with a URI a line."
-        return RequestError("input.uri", self.manifest, problem, remedy)
+        return RequestError("input.uri", shown_uri(self.manifest), problem, remedy)
 
     def _absolute(self, uri: str, where: str) -> str:
         here = self.manifest.startswith("file:")
@@ -65,7 +67,7 @@ class _Listed:
         try:
             root, key = split(uri if "://" in uri else str(self._folder / uri))
         except RequestError as error:
-            raise self.wrong(f"{where}, {uri!r}, {error.problem}") from error
+            raise self.wrong(f"{where}, {shown_uri(uri)!r}, {error.problem}") from error
         if root != "file:///":
             return root + key
         if not here:
@@ -75,10 +77,16 @@ class _Listed:
     def _beside(self, uri: str, where: str) -> str:
         """``uri`` relative to a manifest in a bucket, where names have no '..', or on a web server."""
         if self.manifest.startswith("http"):
-            return urljoin(self.manifest, uri)
+            return self._joined(uri, where)
         if uri.startswith("/") or ".." in uri.split("/"):
             raise self.wrong(f"{where}, {uri!r}, leads out of the manifest's folder")
         return self.manifest.rpartition("/")[0] + "/" + uri.removeprefix("./")
+
+    def _joined(self, uri: str, where: str) -> str:
+        try:
+            return urljoin(self.manifest, uri)
+        except ValueError as error:
+            raise self.wrong(f"{where}, {shown_uri(uri)!r}, is no URL") from error
 
     @property
     def _folder(self) -> Path:
@@ -90,7 +98,7 @@ def _parquet(listed: _Listed, file: io.BufferedReader) -> Iterator[Row]:
         table = pq.ParquetFile(pa.PythonFile(file, mode="r"), buffer_size=ranged.BLOCK_BYTES, pre_buffer=False)
         names = [name for name in ("uri", "bytes", "etag") if name in table.schema_arrow.names]
         if "uri" not in names:
-            raise listed.wrong(f"has no column 'uri' among {', '.join(table.schema_arrow.names)}")
+            raise listed.wrong(f"has no column 'uri' among {', '.join(table.schema_arrow.names)[:LONGEST_NAMES]}")
         batches = (batch.to_pylist() for batch in table.iter_batches(BATCH_ROWS, columns=names))
         for number, values in enumerate(chain.from_iterable(batches), 1):
             yield listed.row(f"row {number}", values["uri"], values.get("bytes"), values.get("etag"))
@@ -100,10 +108,10 @@ def _parquet(listed: _Listed, file: io.BufferedReader) -> Iterator[Row]:
 
 def _csv(listed: _Listed, file: io.BufferedReader) -> Iterator[Row]:
     reader = csv.reader(_lines(listed, file))
-    header = next(reader, [])
-    if "uri" not in header:
-        raise listed.wrong(f"has no column 'uri' among {', '.join(header)}")
     try:
+        header = next(reader, [])
+        if "uri" not in header:
+            raise listed.wrong(f"has no column 'uri' among {', '.join(header)[:LONGEST_NAMES]}")
         for values in reader:
             if values:
                 row = dict(zip(header, values, strict=False))

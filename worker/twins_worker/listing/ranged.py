@@ -8,6 +8,8 @@ from twins_worker.storage import Object, Place
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+WHOLE_BYTES = 2**28
+"""The most that is fetched of an object whose size is not known."""
 BLOCK_BYTES = 2**18
 """About two images: a tar of images is read through in order, one of videos is skipped through."""
 
@@ -18,7 +20,7 @@ def opened(place: Place, found: Object) -> io.BufferedReader:
     Where the size is not known (web servers do not always say), the object is fetched whole.
     """
     if found.bytes is None:
-        return io.BufferedReader(io.BytesIO(place.get(found.key, etag=found.etag)))
+        return io.BufferedReader(io.BytesIO(place.get(found.key, etag=found.etag, limit=WHOLE_BYTES)))
     return io.BufferedReader(_Ranged(place, found.key, found.bytes, found.etag), BLOCK_BYTES)
 
 

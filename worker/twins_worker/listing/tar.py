@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from twins.errors import RequestError
 from twins_worker.listing import ranged
 from twins_worker.listing.skipped import Skipped
-from twins_worker.storage import Object, Place
+from twins_worker.storage import Object, Place, shown_uri
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """How the names of images end, unless ``input.include`` says otherwise: WebDataset keeps labels beside them."""
@@ -46,7 +46,7 @@ def members(place: Place, found: Object) -> Iterator[Member | Skipped]:
     Raises:
         RequestError: it is compressed, or no tar, or a damaged one: nothing past the damage could be found.
     """
-    uri = place.uri(found.key)
+    uri = shown_uri(place.uri(found.key))
     with ranged.opened(place, found) as file:
         _refuse_compressed(uri, file)
         try:
