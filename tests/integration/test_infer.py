@@ -28,7 +28,7 @@ from twins_worker.figures import Lineage
 from twins_worker.infer import Inferred, Model, Progress
 from twins_worker.pipeline import UNKNOWN_BYTES, Expected, Flow, scored
 from twins_worker.settings import Job, Output, Storage
-from twins_worker.storage import open_place
+from twins_worker.storage import Unavailable, open_place
 
 PER_PART = 1024
 """Images a part, as the plan has it."""
@@ -113,6 +113,36 @@ def test_an_image_of_unknown_size_waits_for_room_where_it_is_large(model: Model)
     assert done.outcomes.failures == [None] * 8
     assert sorted(asked) == [UNKNOWN_BYTES] * 8 + [MAX_BYTES] * 8
     assert most_at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("dead", "alive", "allowed"),
+    [
+        pytest.param(3, 0, "1%", id="few"),
+        pytest.param(8, 1, "1%", id="others are reached"),
+        pytest.param(8, 0, "100%", id="each is wanted as a row"),
+    ],
+)
+def test_dead_urls_are_rows(tmp_path: Path, model: Model, dead: int, alive: int, allowed: str) -> None:
+    asked = _of_urls(tmp_path, dead, alive, allowed)
+    infer.run(asked, 0, model)
+    assert steps.rows(asked)["error"].to_pylist() == ["unreachable"] * dead + [None] * alive
+
+
+def test_dead_urls_only_are_an_outage(tmp_path: Path, model: Model) -> None:
+    asked = _of_urls(tmp_path, 8, 0, "1%")
+    with pytest.raises(Unavailable, match=r"none of the servers of a part's 8 images answers .NewConnectionError"):
+        infer.run(asked, 0, model)
+    assert not (tmp_path / "out/data").exists()
+
+
+def _of_urls(folder: Path, dead: int, alive: int, allowed: str) -> Job:
+    (folder / "1.jpg").write_bytes(photographs.jpeg(1))
+    lines = [f"http://127.0.0.1:9/{number}.jpg" for number in range(dead)] + ["1.jpg"] * alive
+    (folder / "m.txt").write_text("\n".join(lines))
+    asked = steps.job(str(folder / "m.txt"), str(folder / "out"), max_failed=allowed)
+    plan.run(asked)
+    return asked
 
 
 def test_objects_of_a_bucket(bucket: str, s3_server: S3Server, model: Model) -> None:

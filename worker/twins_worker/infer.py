@@ -23,7 +23,7 @@ from twins_worker.listing.source import source
 from twins_worker.meter import Meter, Stopwatch, with_writing
 from twins_worker.pipeline import Expected, Flow, Scored, scored
 from twins_worker.settings import Job
-from twins_worker.storage import Forbidden, Place, open_place, shown_uri
+from twins_worker.storage import Forbidden, Place, Unavailable, open_place, shown_uri
 from twins_worker.streams import batched, ordered_map
 from twins_worker.termination import DataError
 
@@ -193,6 +193,7 @@ def _parts(shard: _Shard, fetch: Fetch, outcomes: Iterable[Scored]) -> Iterator[
             batches.clear()
             if shard.job.failure_policy.max_failed_images != "100%":
                 _refuse_forbidden(shard, each.part, part, fetch)
+                _refuse_outage(shard, part)
             yield _Part(each.part, part, meter.figures(part))
 
 
@@ -213,6 +214,14 @@ def _refuse_forbidden(shard: _Shard, number: int, part: Outcomes, fetch: Fetch) 
         problem = f"may not be read: {len(forbidden)} of {len(part.failures)} images of a part are forbidden"
         remedy = "Give the workers credentials that may read it (storage.credentialsSecret, serviceAccountName)."
         raise RequestError("input.uri", shown_uri(shard.job.input.uri), f"{problem} ({forbidden[-1].detail})", remedy)
+
+
+def _refuse_outage(shard: _Shard, part: Outcomes) -> None:
+    """A part none of whose servers answers is rather this machine's network than a list of dead ones."""
+    away = [failure for failure in part.failures if failure and failure.code == "unreachable"]
+    if SEVERAL <= len(away) == len(part.failures):
+        problem = f"none of the servers of a part's {len(away)} images answers ({away[-1].detail})"
+        raise Unavailable(shown_uri(shard.job.input.uri), problem)
 
 
 def _is_lost(rows: Iterable[Row], part: Outcomes, fetch: Fetch) -> bool:
