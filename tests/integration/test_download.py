@@ -193,6 +193,32 @@ def test_an_object_in_a_bucket_lands(s3_server: S3Server, bucket: str, tmp_path:
     assert_landed(tmp_path, download(origin, tmp_path, patience=QUICK), CONTENT)
 
 
+def test_a_key_is_taken_verbatim(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    key = "a#1 %41?b=c/small.pdparams"
+    s3_server.client.put_object(Bucket=bucket.split("/")[2], Key=key, Body=CONTENT)
+    assert download(Origin(f"{bucket}{key}", store=store(s3_server)), tmp_path).digest == sha256(CONTENT)
+
+
+def test_an_endpoint_of_the_environment_is_spoken_to_in_its_way(
+    s3_server: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket in the path: a server of one's own has no host name for each."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server.endpoint.replace("127.0.0.1", "localhost"))
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3_server.client.put_object(Bucket=bucket.split("/")[2], Key="small.pdparams", Body=CONTENT)
+    assert_landed(tmp_path, download(Origin(f"{bucket}small.pdparams"), tmp_path, patience=QUICK), CONTENT)
+
+
+def test_a_public_bucket_is_asked_without_a_signature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with moody_server(CONTENT) as server:
+        here = Store(server.url.rpartition("/")[0], "us-east-1")
+        assert download(Origin("s3://public/small.pdparams", store=here), tmp_path).digest == sha256(CONTENT)
+
+
 @pytest.mark.parametrize(("content", "was"), [(CONTENT, "unchanged"), (OTHER, "changed")])
 def test_a_part_of_an_object_is_gone_on_from_if_the_object_is(
     s3_server: S3Server, bucket: str, tmp_path: Path, content: bytes, was: str

@@ -7,14 +7,16 @@ from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-import boto3
 import httpx
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from twins import s3
+
 CHUNK_BYTES = 1 << 16
+
+PATIENCE = s3.Patience(connect_seconds=10, read_seconds=30, attempts=1)
+"""Of one try; ``download`` counts them."""
 
 
 class Refused(Exception):
@@ -138,10 +140,11 @@ class S3:
     @contextmanager
     def open(self, offset: int, etag: str | None) -> Generator[Body, None, None]:
         resuming = {"Range": f"bytes={offset}-", "IfMatch": etag} if offset and etag else {}
-        where = urlsplit(self.uri)
+        bucket, _, key = self.uri.removeprefix("s3://").partition("/")  # verbatim: '#' and '?' are letters of a key
+        endpoint, region = self.store.endpoint, self.store.region
         try:
-            with closing(self._client()) as client:
-                answer = client.get_object(Bucket=where.netloc, Key=where.path.removeprefix("/"), **resuming)
+            with closing(s3.client(s3.session(region), bucket, endpoint, region, PATIENCE)) as client:
+                answer = client.get_object(Bucket=bucket, Key=key, **resuming)
                 with closing(answer["Body"]) as body:
                     yield _s3_body(answer, body, offset if resuming else 0)
         except ClientError as failure:
@@ -155,13 +158,6 @@ class S3:
             ) from failure
         except (BotoCoreError, OSError) as failure:
             raise Interrupted(_said(failure)) from failure
-
-    def _client(self) -> Any:
-        style = {"addressing_style": "path"} if self.store.endpoint else {}
-        config = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 1}, s3=style)
-        return boto3.Session().client(
-            "s3", endpoint_url=self.store.endpoint, region_name=self.store.region, config=config
-        )
 
 
 def _s3_body(answer: dict[str, Any], body: Any, offset: int) -> Body:

@@ -1,7 +1,5 @@
 """S3 and what speaks like it: boto3 says who, where and what is there; obstore moves the bytes."""
 
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,14 +8,12 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
-from botocore import UNSIGNED
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
+from twins import s3
 from twins_worker import settings
 from twins_worker.storage import boto, bucket, patience
 from twins_worker.storage.place import Forbidden, Object, TooLarge
@@ -25,6 +21,8 @@ from twins_worker.storage.s3_listing import Lister
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
+
+PATIENCE = s3.Patience(patience.CONNECT_SECONDS, patience.STALL_SECONDS, attempts=5)
 
 LIST_STALL_SECONDS = 10
 """A page of a listing takes a fraction of a second."""
@@ -76,27 +74,14 @@ def open_bucket(name: str, prefix: str, storage: settings.Storage) -> S3Bucket:
         StorageError: there are no credentials, or the bucket's region could not be asked for.
     """
     uri = f"s3://{name}/"
-    unsigned = os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in {"1", "true"}
+    unsigned = s3.is_unsigned()
     with boto.failures(uri):
-        session = boto3.Session(botocore_session=botocore.session.get_session(), region_name=storage.region)
+        session = s3.session(storage.region)
         if not unsigned and session.get_credentials() is None:
             raise Forbidden(uri, boto.NO_CREDENTIALS)
-        client = _client(session, storage.endpoint, session.region_name or "us-east-1", unsigned=unsigned)
-        if storage.region is None and _is_amazons(client.meta.endpoint_url):
-            client = _client(session, None, _region(client, name), unsigned=unsigned)
+        client = s3.client(session, name, storage.endpoint, storage.region, PATIENCE)
     store = _store(name, session, client, unsigned=unsigned)
     return S3Bucket(uri, prefix, store, client, Lister(name, client, _http(client)))
-
-
-def _client(session: boto3.Session, endpoint: str | None, region: str, *, unsigned: bool) -> Any:
-    config = Config(
-        connect_timeout=patience.CONNECT_SECONDS,
-        read_timeout=patience.STALL_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 5},
-        s3={"addressing_style": "path"},
-        signature_version=UNSIGNED if unsigned else "s3v4",
-    )
-    return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
 
 
 def _store(name: str, session: boto3.Session, client: Any, *, unsigned: bool) -> S3Store:
@@ -120,21 +105,6 @@ def _http(client: Any) -> URLLib3Session:
         proxies=get_environ_proxies(client.meta.endpoint_url),
         timeout=(patience.CONNECT_SECONDS, LIST_STALL_SECONDS),
     )
-
-
-def _is_amazons(endpoint: str) -> bool:
-    """Whether it is a region's public one. A VPC's own is where a job wants to go, whatever the bucket's region."""
-    return re.fullmatch(r"s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?", urlsplit(endpoint).hostname or "") is not None
-
-
-def _region(client: Any, name: str) -> str:
-    """The region of a bucket of Amazon's, which says it even to those it denies."""
-    try:
-        answer = client.head_bucket(Bucket=name)
-    except ClientError as error:
-        answer = error.response
-    region: str = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", client.meta.region_name)
-    return region
 
 
 def _obstore_can_name(key: str) -> bool:
