@@ -74,6 +74,13 @@ class Stranger(BaseHTTPRequestHandler):
             self.wfile.write(b"x")
             time.sleep(0.1)
 
+    def drip(self) -> None:
+        """The head, a byte at a time, for ten seconds."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        for _ in range(100):
+            self.wfile.write(b"x")
+            time.sleep(0.1)
+
     def _head(self, status: int, length: int | None, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -129,10 +136,17 @@ def test_redirects_in_a_circle_end(stranger: tuple[str, type[Stranger]]) -> None
         Reader(NOWHERE).get(f"{stranger[0]}/round")
 
 
-def test_a_slow_server_is_not_waited_for(stranger: tuple[str, type[Stranger]]) -> None:
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        pytest.param("slow", "is sent too slowly", id="a byte at a time"),
+        pytest.param("drip", "ReadTimeoutError", id="a head, a byte at a time"),
+    ],
+)
+def test_a_slow_server_is_not_waited_for(stranger: tuple[str, type[Stranger]], path: str, problem: str) -> None:
     url, handler = stranger
-    with pytest.raises(Unavailable, match="slow: is sent too slowly"):
-        Site(f"{url}/", object_seconds=0.3).get("slow")
+    with pytest.raises(Unavailable, match=f"{path}: {problem}"):
+        Site(f"{url}/", object_seconds=0.3).get(path)
     assert handler.asked == 1
 
 

@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from twins.errors import RequestError
-from twins_worker.storage import patience
+from twins_worker.storage import patience, timely
 from twins_worker.storage.place import Changed, Forbidden, NotFound, Object, StorageError, TooLarge, Unavailable
 from twins_worker.storage.shown import shown_uri
 
@@ -28,7 +28,7 @@ PAUSES_SECONDS = (0.2, 0.8, 3.2)
 @cache
 def _pool() -> urllib3.PoolManager:
     """For all servers: connections to the last few stay open."""
-    return urllib3.PoolManager(num_pools=16, maxsize=256)
+    return timely.pools(num_pools=16, maxsize=256)
 
 
 def open_site(root: str, field: str) -> "Site":
