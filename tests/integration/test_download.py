@@ -146,6 +146,14 @@ def test_a_digest_that_is_given_is_held_to(server: MoodyServer, tmp_path: Path) 
         download(Origin(server.url, digest=sha256(OTHER)), tmp_path)
 
 
+def test_weights_that_are_downloaded_are_held_to_their_digest(server: MoodyServer, tmp_path: Path) -> None:
+    asked = network("alt_gvt_small")
+    assert weights.resolve(f"{server.url}#sha256={sha256(CONTENT)}", asked, tmp_path).is_verified
+    assert not weights.resolve(server.url, asked, tmp_path).is_verified
+    with pytest.raises(RequestError, match=f"not {sha256(OTHER)}"):
+        weights.resolve(f"{server.url}#sha256={sha256(OTHER)}", asked, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("status", "problem"),
     [(404, "is not there (404)"), (403, "may not be read (403)"), (400, "the server answers 400")],

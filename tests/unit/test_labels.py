@@ -19,10 +19,10 @@ def test_the_default_is_imagenets_list_as_paddleclas_has_it(tmp_path: Path) -> N
 
 
 def test_a_file_gives_one_label_a_line(tmp_path: Path) -> None:
-    file = tmp_path / "flowers.txt"
+    file = tmp_path / "flowers of ours.txt"
     file.write_text("\ufeffpink primrose\r\n  sweet pea\n\ntiger lily 虎\n", "utf-8")
     assert labels.load(str(file), 3, tmp_path) == ("pink primrose", "sweet pea", "tiger lily 虎")
-    assert labels.load(f"file://{file}", 3, tmp_path)[1] == "sweet pea"
+    assert labels.load(file.as_uri(), 3, tmp_path)[1] == "sweet pea"
 
 
 @pytest.mark.parametrize(

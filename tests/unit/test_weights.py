@@ -75,6 +75,19 @@ def test_a_file_of_arrays_is_read_and_loaded(tmp_path: Path) -> None:
     assert all((tensor.value == 2).all() for tensor in layer.tensors.values())
 
 
+def test_a_digest_that_is_given_is_held_to(tmp_path: Path) -> None:
+    file = tmp_path / "a b#1.pdparams"
+    file.write_bytes(b"weights")
+    digest, other = hashlib.sha256(b"weights").hexdigest(), hashlib.sha256(b"others").hexdigest()
+    given = Resolved(str(file), digest, path=file, is_verified=True)
+    assert weights.resolve(f"{file}#sha256={digest.upper()}", NETWORK, tmp_path) == given
+    assert weights.resolve(f"{file.as_uri()}#sha256={digest}", NETWORK, tmp_path).path == file
+    with pytest.raises(RequestError, match=f"has SHA-256 {digest}, not {other}"):
+        weights.resolve(f"{file}#sha256={other}", NETWORK, tmp_path)
+    with pytest.raises(RequestError, match="has no SHA-256 after #sha256="):
+        weights.resolve(f"{file}#sha256=12", NETWORK, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from twins import sources
 from twins.errors import RequestError
@@ -77,7 +77,7 @@ def download(
     cache.mkdir(parents=True, exist_ok=True)
     with _alone(place):
         expected = origin.digest or _recorded(place)
-        here = _sha256(place) if place.exists() else None
+        here = sha256(place) if place.exists() else None
         if here and here == expected:
             return Downloaded(place, here)
         return _land(origin, place, expected, progress or _silent, patience)
@@ -86,7 +86,7 @@ def download(
 def _land(origin: Origin, place: Path, expected: str | None, progress: Progress, patience: Patience) -> Downloaded:
     part = place.with_name(place.name + ".part")
     _receive(origin, part, progress, patience)
-    digest = _sha256(part)
+    digest = sha256(part)
     if expected not in (None, digest):
         part.unlink()
         raise RequestError(
@@ -180,7 +180,14 @@ def _record(place: Path, origin: Origin, digest: str) -> None:
     new.rename(_record_path(place))
 
 
-def _sha256(path: Path) -> str:
+def local_path(uri: str) -> Path:
+    """The path that a path or ``file://`` names: percent-encoded in the latter, verbatim in the former."""
+    encoded = uri.removeprefix("file://")
+    return Path(encoded).expanduser() if encoded == uri else Path(unquote(encoded))
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -41,7 +41,7 @@ def _read(uri: str, cache: Path, store: Store) -> tuple[str, ...]:
         origin = download.Origin(uri, FIELD, store=store)
         path = download.download(origin, cache).path
     else:
-        path = Path(uri.removeprefix("file://")).expanduser()
+        path = download.local_path(uri)
     try:
         return _lines(path.read_text("utf-8"))
     except OSError as failure:

@@ -36,6 +36,8 @@ class Resolved:
     path: Path | None = None
     """``None``: drawn from ``seed``."""
     seed: int = 0
+    is_verified: bool = False
+    """Whether it was held to a digest that the person gave; else its digest is recorded."""
 
 
 class Tensor(Protocol):
@@ -64,21 +66,35 @@ def resolve(
 
     Args:
         uri: a path, ``file://``, ``https://``, ``http://``, ``s3://`` or ``random:SEED``; by default the published
-            weights of ``network``.
+            weights of ``network``. ``#sha256=HEX`` at its end is the digest that a file must have.
         cache: the folder that downloads land in.
         store: where ``s3://`` is.
 
     Raises:
         RequestError: it names nothing that can be had.
     """
-    where = uri or network.weights_url
+    where, digest = pinned(uri or network.weights_url)
     if where.startswith("random:"):
         return _random(where)
     if re.match(r"(https?|s3)://", where):
-        origin = download.Origin(where, FIELD, store=store)
+        origin = download.Origin(where, FIELD, digest, store)
         here = download.download(origin, cache, progress=progress)
-        return Resolved(origin.shown, here.digest, path=here.path)
-    return _local(where)
+        return Resolved(origin.shown, here.digest, path=here.path, is_verified=digest is not None)
+    return _local(where, digest)
+
+
+def pinned(uri: str) -> tuple[str, str | None]:
+    """Where weights are, and the SHA-256 in hex that they must have: what follows ``#sha256=``.
+
+    Raises:
+        RequestError: what follows is no such digest.
+    """
+    where, mark, digest = uri.rpartition("#sha256=")
+    if not mark:
+        return uri, None
+    if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+        raise RequestError(FIELD, uri, "has no SHA-256 after #sha256=", "Write its 64 hex digits: sha256sum FILE.")
+    return where, digest.lower()
 
 
 def _random(uri: str) -> Resolved:
@@ -89,15 +105,18 @@ def _random(uri: str) -> Resolved:
     return Resolved(uri, digest, seed=int(seed))
 
 
-def _local(where: str) -> Resolved:
-    path = Path(where.removeprefix("file://")).expanduser()
+def _local(where: str, expected: str | None) -> Resolved:
+    path = download.local_path(where)
     if "://" in str(where) and not where.startswith("file://"):
         raise RequestError(FIELD, where, "is of no kind that weights come from", "Give a path, https:// or s3://.")
     if not path.exists():
         raise RequestError(FIELD, where, "is not there", f"Check the path. {download.WAY_OUT}")
     if path.is_dir():
         raise RequestError(FIELD, where, "is a folder, and no exported model", "Give a .pdparams file.")
-    return Resolved(where, hashlib.sha256(path.read_bytes()).hexdigest(), path=path)
+    digest = download.sha256(path)
+    if expected not in (None, digest):
+        raise RequestError(FIELD, where, f"has SHA-256 {digest}, not {expected}", "Check the digest and the file.")
+    return Resolved(where, digest, path=path, is_verified=expected is not None)
 
 
 def read(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -87,7 +87,12 @@ def _write(spec: registry.Network, num_classes: int, resolved: weights.Resolved,
 def _given(job: Job) -> Place | None:
     """The folder or prefix that ``model.weights`` names, where that is an exported model."""
     uri = job.model.weights
-    if uri is None or uri.endswith(".pdparams") or uri.startswith(("random:", "http://", "https://")):
+    if (
+        uri is None
+        or "#sha256=" in uri
+        or uri.endswith(".pdparams")
+        or uri.startswith(("random:", "http://", "https://"))
+    ):
         return None
     place = open_place(uri, job.storage, field="model.weights")
     with suppress(NotFound):

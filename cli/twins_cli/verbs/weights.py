@@ -11,7 +11,7 @@ from twins_cli.terminal import Format, Output
 if TYPE_CHECKING:
     from twins.sources import Store
 
-COLUMNS = ("network", "weights", "SHA-256", "file")
+COLUMNS = ("network", "weights", "SHA-256", "which is", "file")
 
 
 def weights(
@@ -27,11 +27,15 @@ def weights(
 ) -> None:
     """Fetches weights into the cache, verifies that every parameter of the network is there, and says where they are.
 
+    Where they come with `#sha256=HEX` they are held to it; else their digest is recorded, and a later download to that.
+
     Examples:
 
         twins weights alt_gvt_small
 
         twins weights --weights s3://models/flowers.pdparams alt_gvt_small
+
+        twins weights --weights "flowers.pdparams#sha256=$DIGEST" alt_gvt_small
     """
     from twins.sources import Store
 
@@ -54,4 +58,5 @@ def _fetched(name: str, source: str | None, store: "Store") -> tuple[object, ...
             source, spec, local_root() / "weights", store=store, progress=lambda got, size: advance(got, total=size)
         )
     weights.load(model.build(spec.name), resolved)
-    return name, resolved.uri, resolved.digest, resolved.path or "drawn from the seed"
+    said = "as given" if resolved.is_verified else "recorded"
+    return name, resolved.uri, resolved.digest, said, resolved.path or "drawn from the seed"
