@@ -18,6 +18,8 @@ from twins_worker.streams import ordered_map
 TRIED_FOR_EACH = 4
 """Objects that are looked at for each picture that is wanted: where fewer are pictures, the sample is smaller."""
 THREADS = 8
+UNKNOWN_BYTES = 16 * 2**20
+"""Of an object whose size is not planned, no more is fetched: larger ones are passed over."""
 
 
 def pictures(job: Job, count: int) -> Images:
@@ -40,7 +42,7 @@ def _reader(job: Job) -> Callable[[Row], Pixels | None]:
     fetch = fetcher(job.storage)
 
     def read(row: Row) -> Pixels | None:
-        data = fetch(row)
+        data = fetch(row, UNKNOWN_BYTES)
         try:
             return None if isinstance(data, Failure) else crop(data)
         except Undecodable:
