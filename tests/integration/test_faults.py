@@ -9,9 +9,10 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, cycle, takewhile
 from pathlib import Path
 
 import fault_proxy
@@ -47,6 +48,8 @@ class World:
     weights: Path
     storage: Storage
     undisturbed: pa.Table
+    seconds: Mapping[tuple[str, int | None], float]
+    """That each step's process took for it, by name and shard."""
 
     def job(self, name: str, storage: Storage | None = None) -> Job:
         output = f"{self.outputs}{name}"
@@ -62,8 +65,13 @@ def world(source: str, outputs: str, folder: Path, storage: Storage) -> World:
     place = open_place(source, storage)
     for name, data in photographs.some(PICTURES).items():
         place.put(name, data)
-    begun = World(source, outputs, tiny_model.write(folder / "model"), storage, pa.table({}))
-    return replace(begun, undisturbed=steps.rows(steps.computed(begun.job("undisturbed"))))
+    begun = World(source, outputs, tiny_model.write(folder / "model"), storage, pa.table({}), {})
+    asked, seconds = begun.job("undisturbed"), {}
+    for step in each_step(asked):
+        start = time.monotonic()
+        assert step.run(folder / "message").code == Exit.DONE
+        seconds[step.name, step.shard] = time.monotonic() - start
+    return replace(begun, undisturbed=steps.rows(asked), seconds=seconds)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -154,19 +162,35 @@ WRITES = {"plan": 4, "prepare": 1, "infer": 3, "commit": 3}
 """Three shards and ``plan.json``; ``prepared.json``; a part a shard; the report, the manifest and ``_SUCCESS``."""
 STEPS_A_WRITE = 3
 """Of ``killed_at_write``."""
+STEPS_OF_THE_CACHE = 3
+"""The model's two files are opened, and their folder is given its name."""
+
+
+def killed_at_write(step: Step, nth: int, folder: str, message: Path) -> bool:
+    """Whether the step wrote so often to ``folder`` that it was killed."""
+    script = str(Path(__file__).with_name("killed_at_write.py"))
+    return not ended_well(step.start(message, python=(script, str(nth), folder)))
 
 
 def test_killed_at_every_write_to_a_folder(on_disk: World, tmp_path: Path) -> None:
     asked = on_disk.job_of_few("every-write")
-    killed_at_write = str(Path(__file__).with_name("killed_at_write.py"))
-
-    def disturbed(step: Step, attempt: int) -> bool:
-        python = (killed_at_write, str(attempt), asked.output.uri)
-        return not ended_well(step.start(tmp_path / "message", python=python))
-
-    kills = run_through(asked, disturbed)
+    kills = run_through(asked, lambda step, nth: killed_at_write(step, nth, asked.output.uri, tmp_path / "message"))
     assert kills == {step: STEPS_A_WRITE * writes for step, writes in WRITES.items()}
     assert_nothing_lost_nothing_twice(asked, on_disk.undisturbed.slice(0, FEW))
+
+
+def test_killed_at_every_write_to_the_cache_of_models(
+    on_disk: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine's; that in a store is written to below."""
+    monkeypatch.setenv("TWINS_CACHE", str(tmp_path / "cache"))
+    asked = on_disk.job_of_few("cache")
+    prepare, infer = Step(asked, "prepare"), Step(asked, "infer", 0)
+    kills = takewhile(lambda nth: killed_at_write(prepare, nth, f"{tmp_path}/cache", tmp_path / "message"), count(1))
+    assert len(list(kills)) == STEPS_OF_THE_CACHE
+    assert Step(asked, "plan").run(tmp_path / "message").code == Exit.DONE
+    assert infer.run(tmp_path / "message").code == Exit.DONE
+    assert steps.rows(asked).equals(on_disk.undisturbed.slice(0, FEW_PER_SHARD))
 
 
 WRITE_FAULTS = (fault_proxy.resets, fault_proxy.halves, fault_proxy.forgets)
@@ -208,20 +232,54 @@ def test_killed_at_every_write_to_s3(on_s3: World, proxy: FaultProxy, tmp_path: 
     assert_nothing_lost_nothing_twice(asked, on_s3.undisturbed.slice(0, FEW))
 
 
-def killed_at_random(step: Step, message: Path, dice: random.Random) -> bool:
-    """One run in two is killed, at a moment between its start and about its end."""
-    process = step.start(message)
-    if dice.random() < 0.5:
-        try:
-            process.wait(dice.uniform(0.2, 2.0))
-        except subprocess.TimeoutExpired:
-            process.kill()
-    return not ended_well(process)
+KILLS_A_STEP = 2
+FEEDING_THREADS = 16
+"""A step has fewer, but while it fetches images for an engine."""
+
+
+@dataclass
+class RandomKills:
+    """Kills the first runs of each step at moments drawn from the time that it takes, and counts what it hit.
+
+    A shard's first run is killed in the middle: it has images on their way, and has not written all of its parts.
+    """
+
+    world: World
+    dice: random.Random
+    in_the_middle: int = 0
+    """Of an inference."""
+
+    def disturbed(self, step: Step, attempt: int, message: Path) -> bool:
+        process = step.start(message)
+        if attempt <= KILLS_A_STEP:
+            self.kill(process, step, in_the_middle=attempt == 1)
+        return not ended_well(process)
+
+    def kill(self, process: "subprocess.Popen[str]", step: Step, *, in_the_middle: bool) -> None:
+        seconds = self.world.seconds[step.name, step.shard] * self.dice.random()
+        if in_the_middle and step.name == "infer":
+            while process.poll() is None and not _feeds(process):
+                time.sleep(0.005)
+            seconds /= 4
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        self.in_the_middle += step.name == "infer" and _feeds(process)
+        process.kill()
+
+
+def _feeds(process: "subprocess.Popen[str]") -> bool:
+    """Whether its pipeline runs, by the threads that fetch."""
+    try:
+        return len(list(Path(f"/proc/{process.pid}/task").iterdir())) > FEEDING_THREADS
+    except FileNotFoundError:
+        return False
 
 
 def test_killed_at_random_moments_on_a_folder(on_disk: World, tmp_path: Path) -> None:
-    asked, dice = on_disk.job("random"), random.Random(1)
-    run_through(asked, lambda step, _: killed_at_random(step, tmp_path / "message", dice))
+    asked, killing = on_disk.job("random"), RandomKills(on_disk, random.Random(1))
+    kills = run_through(asked, lambda step, attempt: killing.disturbed(step, attempt, tmp_path / "message"))
+    assert killing.in_the_middle > 0
+    assert kills["infer"] > 0
     assert_nothing_lost_nothing_twice(asked, on_disk.undisturbed)
 
 
@@ -235,29 +293,37 @@ BAD_NETWORK = (
 )
 
 
-def bad_network(seed: int, share: float) -> Fault:
-    """Does something bad to a ``share`` of the requests."""
-    dice = random.Random(seed)
+class BadNetwork:
+    """Does something bad to a ``share`` of the requests, one kind after the other."""
 
-    def fault(request: Request, server: Server) -> bytes:
-        return (dice.choice(BAD_NETWORK) if dice.random() < share else fault_proxy.passes)(request, server)
+    def __init__(self, seed: int, share: float) -> None:
+        self._dice, self._share, self._kinds = random.Random(seed), share, cycle(BAD_NETWORK)
+        self.served: Counter[Fault] = Counter()
 
-    return fault
+    def __call__(self, request: Request, server: Server) -> bytes:
+        fault = next(self._kinds) if self._dice.random() < self._share else fault_proxy.passes
+        self.served[fault] += 1
+        return fault(request, server)
 
 
 def test_a_bad_network_is_ridden_out(on_s3: World, proxy: FaultProxy, tmp_path: Path) -> None:
     asked = on_s3.job("bad-network", through(proxy, f"{on_s3.outputs}bad-network-cache/"))
-    proxy.fault = bad_network(seed=3, share=0.05)
+    network = proxy.fault = BadNetwork(seed=3, share=0.05)
     run_through(asked, lambda step, _: not ended_well(step.start(tmp_path / "message")))
     proxy.fault = fault_proxy.passes
+    assert network.served.keys() >= set(BAD_NETWORK)
     assert_nothing_lost_nothing_twice(asked, on_s3.undisturbed)
 
 
 def test_killed_at_random_moments_on_a_bad_network(on_s3: World, proxy: FaultProxy, tmp_path: Path) -> None:
     asked = on_s3.job("random", through(proxy, f"{on_s3.outputs}random-cache/"))
-    dice, proxy.fault = random.Random(2), bad_network(seed=2, share=0.03)
-    run_through(asked, lambda step, _: killed_at_random(step, tmp_path / "message", dice))
+    killing, network = RandomKills(on_s3, random.Random(2)), BadNetwork(seed=2, share=0.03)
+    proxy.fault = network
+    kills = run_through(asked, lambda step, attempt: killing.disturbed(step, attempt, tmp_path / "message"))
     proxy.fault = fault_proxy.passes
+    assert killing.in_the_middle > 0
+    assert kills["infer"] > 0
+    assert network.served.keys() >= set(BAD_NETWORK)
     assert_nothing_lost_nothing_twice(asked, on_s3.undisturbed)
 
 
@@ -292,15 +358,18 @@ def test_a_server_that_is_killed_and_comes_back(
 
 
 def test_two_workers_of_every_shard_one_of_them_killed(on_disk: World, tmp_path: Path) -> None:
-    asked, dice = on_disk.job("twice"), random.Random(5)
+    asked, killing, killed = on_disk.job("twice"), RandomKills(on_disk, random.Random(5)), Counter[str]()
 
     def disturbed(step: Step, _: int) -> bool:
         one, other = step.start(tmp_path / "one"), step.start(tmp_path / "other")
-        time.sleep(dice.uniform(0.3, 1.5))
-        one.kill()
-        return not (ended_well(one) | ended_well(other))
+        killing.kill(one, step, in_the_middle=True)
+        ended = ended_well(other) | ended_well(one)
+        killed[step.name] += one.returncode != Exit.DONE
+        return not ended
 
-    run_through(asked, disturbed)
+    assert not run_through(asked, disturbed), "the other one ends by itself"
+    assert killing.in_the_middle > 0
+    assert killed["infer"] > 0
     assert_nothing_lost_nothing_twice(asked, on_disk.undisturbed)
 
 
