@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from twins_cli import terminal, words
+from twins_cli import terminal
+from twins_worker import wording
 
 if TYPE_CHECKING:
     from twins_worker.commit import Committed
@@ -28,7 +29,9 @@ def run(job: "Job") -> "Committed":
     with terminal.progress("plan", unit="listed") as advance:
         planned = plan.run(job, on_listed=advance)
     skipped = f", {planned.skipped} passed over" if planned.skipped else ""
-    terminal.say(f"plan: {words.count(planned.images, 'image')} in {words.count(planned.shards, 'shard')}{skipped}")
+    terminal.say(
+        f"plan: {wording.things(planned.images, 'image')} in {wording.things(planned.shards, 'shard')}{skipped}"
+    )
     prepared = prepare.run(job, tell=terminal.say)
     terminal.say(f"prepare: {prepared.backend}, {prepared.precision}")
     _infer(job, planned)

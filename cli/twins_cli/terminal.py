@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from twins_cli import words
+from twins_worker import wording
 
 SECONDS_BETWEEN_LINES = 10.0
 """Where no terminal shows a bar, a line so often."""
@@ -104,14 +104,14 @@ class _Lines:
         self._told = now
         rate = (done - self._first) / (now - self._start)
         of = f" of {self._total}" if self._total else ""
-        left = f", {words.duration((self._total - done) / rate)} left" if self._total and rate else ""
+        left = f", {wording.duration((self._total - done) / rate)} left" if self._total and rate else ""
         lost = f", {failed} failed" if failed else ""
-        say(f"{self._title}: {done}{of} {self._unit}{lost}, {words.rate(rate)}{left}")
+        say(f"{self._title}: {done}{of} {self._unit}{lost}, {wording.rate(rate)}/s{left}")
 
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(words.rate(task.speed) if task.speed else "", style="cyan")
+        return Text(f"{wording.rate(task.speed)}/s" if task.speed else "", style="cyan")
 
 
 def _is_number(cell: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from twins.download import sha256
 from twins.errors import RequestError
 from twins_worker.settings import Job
 from twins_worker.storage import NotFound, Place, open_place, split
@@ -47,7 +48,7 @@ class ModelCache:
         """Publish the folder of ``key``, as it is now, unless somebody already did."""
         if self.shared is None or self.shared.find(_index(key)) is not None:
             return
-        digests = {str(file.relative_to(self.path(key))): _sha256(file) for file in _files(self.path(key))}
+        digests = {str(file.relative_to(self.path(key))): sha256(file) for file in _files(self.path(key))}
         for name, digest in digests.items():
             self.shared.create(f"blobs/{digest}", (self.path(key) / name).read_bytes())
         self.shared.create(_index(key), json.dumps(digests, sort_keys=True).encode())
@@ -110,8 +111,3 @@ def _corrupt(shared: Place, problem: str) -> RequestError:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

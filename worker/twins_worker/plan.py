@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from twins.engines import GPU_BACKENDS
 from twins.errors import RequestError
 from twins_worker import listing, parts, schema, spool
 from twins_worker.figures import Value
@@ -28,7 +29,6 @@ from twins_worker.streams import ordered_map
 KEY = "_plan/plan.json"
 VERSION = 1
 MAX_SHARDS = 2_000
-GPU_BACKENDS = ("tensorrt", "cuda")
 IMAGES_PER_PART, IMAGES_PER_PART_ON_GPU = 1_024, 16_384
 """About half a minute of work."""
 PARTS_PER_SHARD = 8

@@ -3,13 +3,13 @@
 Every shard reads the verdict from the output (``_plan/prepared.json``), so all rows of a job come from one engine.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 from twins import engines
 from twins.errors import RequestError
 from twins.exported import Exported
 from twins_worker import choose, exported, guard, sample, settings
+from twins_worker.exported import Tell
 from twins_worker.figures import Value
 from twins_worker.model_cache import ModelCache, of_job
 from twins_worker.settings import Job
@@ -18,8 +18,6 @@ from twins_worker.storage import NotFound, Place, open_place
 PREPARED = "_plan/prepared.json"
 CALIBRATED_OF = 4
 """One picture in so many of the guard's sample calibrates int8; the guard looks at all."""
-
-Tell = Callable[[str], None]
 
 
 class Prepared(Value):

@@ -7,11 +7,10 @@ from twins_worker import labels
 from twins_worker.figures import summed
 from twins_worker.footers import Footer
 from twins_worker.manifest import Manifest
-from twins_worker.report import ClassCount, FailedImage, Part, Report, render
+from twins_worker.report import CLASSES, ClassCount, FailedImage, Part, Report, render
 from twins_worker.settings import Job
 from twins_worker.storage import shown_uri
 
-CLASSES = 20
 """So many of the most frequent are shown."""
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["clean", "count", "duration", "percent", "rate", "shown", "size"]
+__all__ = ["clean", "count", "duration", "flops", "percent", "rate", "shown", "size", "things"]
 
 LONGEST_NAME = 240
 """Characters of a key or label that are shown; of a longer one, its two ends."""
@@ -14,6 +14,11 @@ _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202
 def count(number: float) -> str:
     """``1,200,000``"""
     return f"{number:,.0f}"
+
+
+def things(number: int, noun: str) -> str:
+    """``1 image``, ``2,000 images``"""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def rate(number: float) -> str:
@@ -53,6 +58,15 @@ def size(number: float) -> str:
             return f"{number:.3g} {unit}"
         number /= 1000
     return f"{number:,.3g} PB"
+
+
+def flops(number: float) -> str:
+    """``2.8 GFLOP``, ``3.1 PFLOP``"""
+    for unit in ("GFLOP", "TFLOP", "PFLOP"):
+        number /= 1e9 if unit == "GFLOP" else 1e3
+        if number < 999.5:
+            return f"{number:.3g} {unit}"
+    return f"{number / 1e3:,.3g} EFLOP"
 
 
 def clean(text: str) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from twins.registry import network
-from twins_cli import options, request, terminal, words
+from twins_cli import options, request, terminal
 from twins_cli.terminal import Format, Output
+from twins_worker import wording
 
 if TYPE_CHECKING:
     from twins_worker.settings import Job
@@ -68,10 +69,11 @@ def _listed(job: "Job") -> Listed:
 
 
 def _told(job: "Job", listed: Listed) -> dict[str, object]:
+    from twins.engines import GPU_BACKENDS
     from twins_worker import plan as planning
 
     asked = None if job.images_per_shard == "auto" else job.images_per_shard
-    gpu = job.engine.backend in planning.GPU_BACKENDS
+    gpu = job.engine.backend in GPU_BACKENDS
     per_shard, per_part = planning.sizes(listed.images, asked, gpu=gpu) if listed.images else (0, 0)
     published = network(job.model.name).published
     return {
@@ -87,14 +89,16 @@ def _told(job: "Job", listed: Listed) -> dict[str, object]:
 
 
 def _show(job: "Job", told: dict[str, object], listed: Listed) -> None:
-    terminal.tell(f"reads   {words.count(listed.images, 'image')}, {words.size(listed.bytes)}, below {job.input.uri}")
+    terminal.tell(
+        f"reads   {wording.things(listed.images, 'image')}, {wording.size(listed.bytes)}, below {job.input.uri}"
+    )
     for uri in listed.first:
         terminal.tell(f"        {uri}")
     for reason, count in listed.passed_over.most_common():
         terminal.tell(f"        passes over {count} {reason}")
     terminal.tell(f"splits  shards: {told['shards']}, of {told['imagesPerShard']} in parts of {told['imagesPerPart']}")
     terminal.tell(
-        f"costs   {words.flops(float(str(told['flops'])))} with {job.model.name}; one V100 at its published rate"
-        f" would take {words.duration(float(str(told['v100Seconds'])))}"
+        f"costs   {wording.flops(float(str(told['flops'])))} with {job.model.name}; one V100 at its published rate"
+        f" would take {wording.duration(float(str(told['v100Seconds'])))}"
     )
     terminal.tell(f"writes  {job.output.uri}")
