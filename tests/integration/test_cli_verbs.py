@@ -97,8 +97,8 @@ def test_models_computes_what_is_published(twins: Twins) -> None:
 def test_weights_are_read_and_said_to_be_where(twins: Twins, tmp_path: Path) -> None:
     put(tmp_path, {"broken.pdparams": b"nothing"})
     drawn = json.loads(twins("weights", "--weights", "random:0", "alt_gvt_small", "--output", "json").stdout)
-    assert [(row["weights"], row["file"], len(row["SHA-256"])) for row in drawn] == [
-        ("random:0", "drawn from the seed", 64)
+    assert [(row["weights"], row["file"], len(row["SHA-256"]), row["which is"]) for row in drawn] == [
+        ("random:0", "drawn from the seed", 64, "recorded")
     ]
     broken = twins("weights", "--weights", "broken.pdparams", "alt_gvt_small")
     assert (broken.returncode, "Traceback" in broken.stderr) == (78, False)
