@@ -27,6 +27,9 @@ def verdict(error: Exception) -> tuple[int, tuple[str, ...]] | None:
             return Exit.REQUEST_CANNOT_WORK, (f"This needs the package {error.name}. Install it: {_INSTALL}",)
         case BrokenPipeError():
             return Exit.DONE, ()
+        case OSError() if error.filename:
+            said = f"{os.fsdecode(error.filename)}: {error.strerror}."
+            return Exit.REQUEST_CANNOT_WORK, (f"{said} Models are kept below $TWINS_CACHE, by default ~/.cache/twins.",)
         case _:
             return _of_a_step(error)
 

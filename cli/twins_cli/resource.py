@@ -66,7 +66,8 @@ def problems(resource: Resource, *, old: Resource | None = None, in_cluster: boo
         broken.append(RequestError("metadata.name", None, "is required", "Give the job a name."))
     if not {kind for kind, _ in found} & shape.BLOCKING:
         before = old.body if old else None
-        broken += rules.problems(resource.body, definition.schema(), old=before, in_cluster=in_cluster)
+        body = {**resource.body, "metadata": _metadata(resource)}  # a cluster's objects have one, whatever was written
+        broken += rules.problems(body, definition.schema(), old=before, in_cluster=in_cluster)
     return tuple(broken)
 
 

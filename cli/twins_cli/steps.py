@@ -34,6 +34,8 @@ def run(job: "Job") -> "Committed":
     )
     prepared = prepare.run(job, tell=terminal.say)
     terminal.say(f"prepare: {prepared.backend}, {prepared.precision}")
+    if (job.model.weights or "").startswith("random:"):
+        terminal.say(f"The weights are random ({job.model.weights}): the labels mean nothing.")
     _infer(job, planned)
     return commit.run(job)
 

@@ -50,7 +50,7 @@ def test_a_folder_becomes_parquet_and_the_end_says_where(twins: Twins, pictures:
     assert names(tmp_path / "out") == EXPECTED
     assert {"10 of 12 classified", "  1 not_an_image", "  1 truncated"} <= set(ran.stdout.splitlines())
     query = line(ran.stdout, "query").removeprefix('duckdb -c "').rstrip(';"')
-    assert sum(images for _, images in duckdb.sql(query).fetchall()) == 12
+    assert sum(images for _, images in duckdb.sql(query).fetchall()) == 10
     assert "text.jpg" in Path(line(ran.stdout, "report")).read_text()
 
 
@@ -163,7 +163,7 @@ OPTIONS = ("run", *SMALL, "in", "out")
         pytest.param(
             [*OPTIONS, "--precision", "fp99"], 78, '--precision: "fp99" is not one of fp32', id="no precision"
         ),
-        pytest.param([*OPTIONS, "--precision", "int8"], 78, "Set --backend to one of them", id="not on this engine"),
+        pytest.param([*OPTIONS, "--precision", "int8"], 78, "Set --backend to openvino", id="not on this engine"),
         pytest.param([*OPTIONS, "--top-k", "0"], 78, '--top-k: "0" is below 1. Write 1 or more.', id="no classes"),
         pytest.param(["run", "--model", "alt_gvt_small", "--weights", "w", "in", "out"], 78, "--weights: ", id="none"),
         pytest.param(["run", "-f", "nowhere.yaml"], 78, '-f: "nowhere.yaml" cannot be read', id="no such file"),
@@ -199,3 +199,14 @@ def test_since_an_earlier_output_only_what_is_new_is_planned_and_run(twins: Twin
     assert names(tmp_path / "second") == [("new.jpg", None)]
     another = twins("run", *SMALL, "--weights", "random:1", "--since", "first", "--output", "json", pictures, "third")
     assert json.loads(another.stdout)["images"]["planned"] == 11, another.stderr
+
+
+def test_a_command_that_is_corrected_goes_on_in_the_same_output(twins: Twins, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    wrong = twins("run", "--model", "alt_gvt_small", "--weights", str(tmp_path / "nowhere.pdparams"), pictures, out)
+    assert wrong.returncode == 78, wrong.stderr
+    corrected = ("--weights", "random:0", "--backend", "openvino", "--max-failed", 2)
+    right = twins("run", "--model", "alt_gvt_small", *corrected, pictures, out)
+    assert right.returncode == 0, right.stderr
+    assert "the labels mean nothing" in right.stderr
+    assert "RANDOM WEIGHTS" in (out / "report.html").read_text()

@@ -48,6 +48,7 @@ LINEAGE = Lineage(
     digest="",
     plan="",
     model="alt_gvt_small",
+    weights="random:0",
     model_digest="0" * 64,
     preprocessing_digest="1" * 64,
     labels_digest="l",

@@ -19,6 +19,7 @@ LINEAGE = Lineage(
     digest="d",
     plan="p",
     model="alt_gvt_small",
+    weights="random:0",
     model_digest="m",
     preprocessing_digest="q",
     labels_digest="l",

@@ -90,6 +90,11 @@ def test_all_problems_are_told_at_once() -> None:
     }
 
 
+def test_a_job_without_metadata_lacks_its_name() -> None:
+    (job,) = resource.parse("{apiVersion: twins.dev/v1alpha1, kind: TwinsJob, spec: {model: {name: pcpvt_base}}}")
+    assert "metadata.name" in {each.field for each in resource.problems(job)}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -62,7 +62,9 @@ def export(network: model.Twins, spec: Network, directory: Path, *, batch: int |
         RequestError: ``directory`` holds something else.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    workspace = temporary / directory.name  # with the rights that folders have here: mkdtemp's are its owner's alone
+    workspace.mkdir()
     try:
         _write(network, spec, workspace, batch)
         exported = Exported(
@@ -78,7 +80,7 @@ def export(network: model.Twins, spec: Network, directory: Path, *, batch: int |
         (workspace / "export.json").write_text(exported.to_json())
         _land(workspace, directory, exported)
     finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return exported
 
 

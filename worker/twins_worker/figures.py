@@ -29,6 +29,8 @@ class Lineage(Value):
     plan: str
     model: str
     """The network's name."""
+    weights: str
+    """Where they came from."""
     model_digest: str
     preprocessing_digest: str
     labels_digest: str

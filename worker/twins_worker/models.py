@@ -6,13 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 from twins import engines
 from twins.engines.cores import available_cores
+from twins.registry import network
 from twins_worker import labels, memory, plan, prepare
 from twins_worker.figures import Lineage
 from twins_worker.infer import Model
 from twins_worker.pipeline import Flow
 from twins_worker.prepare import Prepared
 from twins_worker.settings import Job
-from twins_worker.storage import open_place
+from twins_worker.storage import open_place, shown_uri
 
 DISTRIBUTIONS = (
     "twins-batch",
@@ -61,6 +62,7 @@ def lineage(job: Job, plan_id: str, prepared: Prepared, labels_digest: str) -> L
         digest=job.digest,
         plan=plan_id,
         model=job.model.name,
+        weights=shown_uri(job.model.weights or network(job.model.name).weights_url),
         model_digest=prepared.model_digest,
         preprocessing_digest=prepared.preprocessing_digest,
         labels_digest=labels_digest,

@@ -40,7 +40,7 @@ class Plan(Value):
 
     version: int = VERSION
     job: str
-    """``Job.digest``."""
+    """``Job.planned_digest``."""
     plan: str
     """16 hex digits that name the shards' folder: they follow from the job, all rows, and how these are divided."""
     images: int
@@ -123,7 +123,7 @@ def _there(output: Place, job: Job) -> Plan | None:
         raise _foreign(job, "has a plan of another version") from error
     if planned.version != VERSION:
         raise _foreign(job, "has a plan of another version")
-    if planned.job != job.digest:
+    if planned.job != job.planned_digest:
         raise _foreign(job, "holds another job's predictions")
     return planned
 
@@ -138,8 +138,8 @@ def _plan(job: Job, spooled: Spooled) -> Plan:
     asked = None if job.images_per_shard == "auto" else job.images_per_shard
     per_shard, per_part = sizes(spooled.images, asked, gpu=job.engine.backend in GPU_BACKENDS)
     return Plan(
-        job=job.digest,
-        plan=name(job.digest, spooled.digest, per_shard, per_part),
+        job=job.planned_digest,
+        plan=name(job.planned_digest, spooled.digest, per_shard, per_part),
         images=spooled.images,
         skipped=spooled.skipped.total() - spooled.skipped[Skipped.OUTPUT],  # which grows when a planner is killed
         images_per_shard=per_shard,

@@ -25,7 +25,7 @@ class Prepared(Value):
 
     step: Literal["prepare"] = "prepare"
     job: str
-    """``Job.digest``."""
+    """``Job.prepared_digest``."""
     key: str
     """Names the model in the cache."""
     model_digest: str
@@ -64,7 +64,7 @@ def read(output: Place, job: Job) -> Prepared | None:
         prepared = Prepared.model_validate_json(output.get(PREPARED))
     except NotFound:
         return None
-    if prepared.job != job.digest:
+    if prepared.job != job.prepared_digest:
         problem, remedy = "holds another job's predictions", "Choose an empty prefix, or delete what is there."
         raise RequestError("output.uri", job.output.uri, problem, remedy)
     return prepared
@@ -108,7 +108,7 @@ def _prepare(job: Job, cache: ModelCache, tell: Tell) -> Prepared:
     agreement = guard.check(asked, choice.backend, cache.path(key), pictures) if pictures is not None else None
     described = Exported.read(cache.path(key))
     return Prepared(
-        job=job.digest,
+        job=job.prepared_digest,
         key=key,
         model_digest=described.weights,
         preprocessing_digest=described.preprocessing,

@@ -93,5 +93,20 @@ class Job(_Settings):
     @property
     def digest(self) -> str:
         """Names everything that decides the rows: two jobs with the same digest may share an output."""
-        decides = self.model_dump_json(by_alias=True, exclude={"name", "storage", "failure_policy"})
-        return hashlib.sha256(decides.encode()).hexdigest()
+        return self._digest_without("name", "storage", "failure_policy")
+
+    @property
+    def planned_digest(self) -> str:
+        """Names what decides the plan. A job whose model could not be had keeps its plan when that is mended."""
+        model = () if self.incremental else ("model", "engine")
+        return self._digest_without("name", "storage", "failure_policy", *model)
+
+    @property
+    def prepared_digest(self) -> str:
+        """Names what decides the model and its engine. A reduced precision is judged on the input's pictures."""
+        plan = ("output", "images_per_shard", "incremental", "retry_failed_from")
+        pictures = ("input",) if self.engine.precision == "fp32" else ()
+        return self._digest_without("name", "storage", "failure_policy", *plan, *pictures)
+
+    def _digest_without(self, *fields: str) -> str:
+        return hashlib.sha256(self.model_dump_json(by_alias=True, exclude=set(fields)).encode()).hexdigest()

@@ -19,7 +19,7 @@ def page(job: Job, manifest: Manifest, footers: Sequence[Footer], failed: Sequen
     return render(
         Report(
             job=job.name,
-            model=job.model.name,
+            model=_model(job),
             engine=", ".join(sorted({f"{each.backend}, {each.precision}" for each in manifest.lineage})),
             input=shown_uri(job.input.uri),
             output=job.output.uri,
@@ -37,10 +37,17 @@ def page(job: Job, manifest: Manifest, footers: Sequence[Footer], failed: Sequen
     )
 
 
+def _model(job: Job) -> str:
+    weights = job.model.weights or ""
+    meaningless = f" with RANDOM WEIGHTS ({weights}), so that its classes mean nothing,"
+    return job.model.name + (meaningless if weights.startswith("random:") else "")
+
+
 def query(job: Job) -> str:
     """A line to paste into DuckDB."""
     files = f"{job.output.uri.rstrip('/')}/data/*.parquet".replace("'", "''")
-    return " ".join(("SELECT label, count(*) AS images FROM", f"'{files}'", "GROUP BY label ORDER BY images DESC;"))
+    chosen = "WHERE error IS NULL GROUP BY label ORDER BY images DESC;"
+    return f"SELECT label, count(*) AS images FROM '{files}' {chosen}"  # noqa: S608 - text for a person
 
 
 def _lineage(manifest: Manifest) -> dict[str, str]:

@@ -15,7 +15,7 @@ def export(
     weights: Annotated[
         str | None, typer.Option(help="A path or URI, or random:SEED. By default the published.")
     ] = None,
-    num_classes: Annotated[int, typer.Option(help="Of the last layer.")] = 1000,
+    num_classes: Annotated[int, typer.Option(min=1, help="Of the last layer.")] = 1000,
     batch: Annotated[int | None, typer.Option(min=1, help="Images a call; by default any.")] = None,
     output: Output = Format.text,
 ) -> None:
