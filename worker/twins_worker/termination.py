@@ -44,9 +44,9 @@ def end(code: int) -> NoReturn:
     Threads of native libraries (pyarrow's) outlive the interpreter, and now and then one of them aborts the process
     when it finds it gone: "terminate called without an active exception". Nothing is left to clean up.
     """
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # a pipe or a disk that takes no more; closed; not there
+            stream.flush()
     os._exit(code)
 
 
